@@ -1,0 +1,72 @@
+//! The maps: names, capacities, and what they cost.
+//!
+//! | map | type | holds |
+//! |---|---|---|
+//! | `OWNER` | `SK_STORAGE`, cloned to accepted sockets | who bound a socket |
+//! | `FLOWS` | `HASH` by socket cookie | counters and owner of a socket |
+//! | `DATAGRAMS` | `HASH` by cookie, peer and interface | counters of a socket's further peers |
+//! | `OVER` | per-CPU array by cause | bytes that found no room |
+//! | `STATS` | per-CPU array, one entry | losses, fill level, circuit breaker |
+//! | `PROCESSES` | `LRU_HASH` by process id | processes the agent has been told of |
+//! | `EVENTS` | ring buffer | [`crate::ProcessRecord`]s |
+//!
+//! `FLOWS` and `DATAGRAMS` are never LRU: an evicted counter is a lost byte. `PROCESSES` is: the
+//! worst an eviction does is to tell the agent of a process twice.
+
+use crate::{DatagramKey, DatagramPeer, FlowRecord, ProcessSeen};
+
+/// Default capacity of `FLOWS` in sockets. The loader lowers or raises it (`flows_max`).
+pub const FLOWS_MAX: u32 = 16_384;
+
+/// Default capacity of `DATAGRAMS` in peers. The loader scales it with `FLOWS`.
+pub const DATAGRAMS_MAX: u32 = 4_096;
+
+/// Further peers one socket may hold in `DATAGRAMS` before the rest is folded into one entry, so
+/// that a scan or a DHT cannot crowd out everybody else.
+pub const PEERS_PER_SOCKET_MAX: u16 = 256;
+
+/// Capacity of `PROCESSES`.
+pub const PROCESSES_MAX: u32 = 2_048;
+
+/// Size of the ring buffer in bytes: a power of two and a multiple of the page size.
+pub const EVENTS_BYTES: u32 = 128 * 1024;
+
+/// What an element of a hash map costs beside key and value: `struct htab_elem` without its key
+/// (kernel/bpf/hashtab.c), 48 bytes on 64-bit kernels.
+const HASH_ELEMENT_OVERHEAD: u64 = 48;
+
+/// A bucket of a hash map: list head and lock (`struct bucket`, kernel/bpf/hashtab.c).
+const HASH_BUCKET: u64 = 16;
+
+/// Upper bound of the memory of all maps in bytes, with every entry in use, for one CPU's worth of
+/// per-CPU data.
+///
+/// `flows` and `datagrams` are the capacities given to the loader.
+pub const fn memory_max_bytes(flows: u32, datagrams: u32) -> u64 {
+    hash_bytes(flows, 8, FlowRecord::SIZE)
+        + hash_bytes(datagrams, DatagramKey::SIZE, DatagramPeer::SIZE)
+        + hash_bytes(PROCESSES_MAX, 8, ProcessSeen::SIZE)
+        + EVENTS_BYTES as u64
+}
+
+const fn hash_bytes(entries: u32, key: usize, value: usize) -> u64 {
+    let element = HASH_ELEMENT_OVERHEAD + (key + value) as u64;
+    entries as u64 * element + entries.next_power_of_two() as u64 * HASH_BUCKET
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The promise of the README: kernel maps take at most 4 MiB at 16,384 flows.
+    #[test]
+    fn full_maps_stay_below_4_mib() {
+        let bytes = memory_max_bytes(FLOWS_MAX, DATAGRAMS_MAX);
+        assert!(bytes <= 4 * 1024 * 1024, "{bytes} bytes");
+    }
+
+    #[test]
+    fn the_ring_is_a_power_of_two() {
+        assert!(EVENTS_BYTES.is_power_of_two());
+    }
+}

@@ -1,0 +1,238 @@
+//! The records that cross from the kernel to the agent.
+
+use crate::wire::wire;
+
+/// Length of a task's name in bytes, with its terminating zero (`TASK_COMM_LEN`,
+/// include/linux/sched.h).
+pub const COMM_LEN: usize = 16;
+
+/// Bits of [`FlowRecord::flags`].
+pub mod flow_flags {
+    /// `cgroup/sock_release` ran: the last process closed the socket. Bytes may still leave.
+    pub const CLOSED: u32 = 1;
+    /// A packet was seen while the TCP socket was in `TCP_ESTABLISHED`.
+    pub const ESTABLISHED: u32 = 1 << 1;
+    /// The remote address was given by `connect()` and no packet has left yet.
+    pub const CONNECTING: u32 = 1 << 2;
+    /// The first packet of the flow was received, not sent: somebody else opened it.
+    pub const INBOUND: u32 = 1 << 3;
+    /// The owner was inherited from a listening socket through `OWNER`.
+    pub const ACCEPTED: u32 = 1 << 4;
+    /// The socket has sent or received datagrams of more than one peer: see `DATAGRAMS`.
+    pub const MANY_PEERS: u32 = 1 << 5;
+}
+
+/// Values of [`RecordHeader::kind`].
+pub mod record_kind {
+    /// A [`crate::ProcessRecord`] follows.
+    pub const PROCESS: u16 = 1;
+    /// Nothing follows: the flow map fills up, drain it now.
+    pub const PRESSURE: u16 = 2;
+}
+
+/// Indices of the `OVER` map: why bytes could not be counted under their socket.
+pub mod over_cause {
+    /// `FLOWS` was full.
+    pub const FLOWS_FULL: u32 = 0;
+    /// `DATAGRAMS` was full; the bytes are in no flow.
+    pub const DATAGRAMS_FULL: u32 = 1;
+    /// The packet carried no full socket, so there was no cookie to count it under.
+    pub const NO_SOCKET: u32 = 2;
+    /// Number of causes: the size of the map.
+    pub const COUNT: u32 = 3;
+}
+
+wire! {
+    /// Who opened or connected a socket, taken in the context of that process.
+    pub struct Owner {
+        /// When: nanoseconds since boot, suspend included (`bpf_ktime_get_boot_ns`).
+        pub opened_ns: u64,
+        /// The process's cgroup: inode number of its directory in the cgroup2 tree.
+        pub cgroup_id: u64,
+        /// The socket's network namespace (`SO_NETNS_COOKIE`, socket(7)).
+        pub netns: u64,
+        /// Process id (thread group id) in the initial PID namespace; 0 when no process is known.
+        pub tgid: u32,
+        /// User id in the initial user namespace.
+        pub uid: u32,
+        /// Name of the *thread* that made the call, padded with zeros.
+        pub comm: [u8; COMM_LEN],
+    }
+}
+
+wire! {
+    /// Bytes and packets both ways. Bytes are those of the IP packet, headers included, before link
+    /// headers and IP fragmentation; a segmentation-offload packet counts as the packets it becomes.
+    pub struct FlowCounters {
+        /// Bytes sent.
+        pub tx_bytes: u64,
+        /// Packets sent.
+        pub tx_packets: u64,
+        /// Bytes received.
+        pub rx_bytes: u64,
+        /// Packets received.
+        pub rx_packets: u64,
+    }
+}
+
+wire! {
+    /// Value of `FLOWS`, keyed by socket cookie.
+    pub struct FlowRecord {
+        /// Counters of the socket's first peer, on its first interface.
+        pub counters: FlowCounters,
+        /// See [`flow_flags`].
+        pub flags: u32,
+        /// Interface of the first packet; 0 before it.
+        pub ifindex: u32,
+        /// The peer's address; IPv4 as an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2).
+        pub remote: [u8; 16],
+        /// The peer's port, host byte order; 0 for protocols without ports.
+        pub remote_port: u16,
+        /// How often `connect()` was called on the socket; stops at its maximum.
+        pub attempts: u16,
+        /// IP protocol number of the packets; of the socket before the first packet.
+        pub protocol: u8,
+        /// `AF_INET` or `AF_INET6` of the socket.
+        pub family: u8,
+        /// Number of further peers in `DATAGRAMS`; stops at `PEERS_PER_SOCKET_MAX`.
+        pub peers: u16,
+        /// When the socket was released, in nanoseconds since boot; 0 while it is open.
+        pub closed_ns: u64,
+        /// Who opened it; all zero when nobody is known.
+        pub owner: Owner,
+    }
+}
+
+wire! {
+    /// Key of `DATAGRAMS`: a further peer, or a further interface, of a socket.
+    pub struct DatagramKey {
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// The peer's address, as in [`FlowRecord::remote`]; all zero for "the other peers".
+        pub remote: [u8; 16],
+        /// Interface of the packets.
+        pub ifindex: u32,
+        /// The peer's port, host byte order.
+        pub remote_port: u16,
+        /// IP protocol number of the packets.
+        pub protocol: u8,
+        /// Always zero.
+        pub reserved: u8,
+    }
+}
+
+wire! {
+    /// Value of `DATAGRAMS`.
+    pub struct DatagramPeer {
+        /// What went to and came from this peer.
+        pub counters: FlowCounters,
+        /// When the first packet passed, in nanoseconds since boot.
+        pub opened_ns: u64,
+        /// [`flow_flags::INBOUND`] or nothing.
+        pub flags: u32,
+        /// Always zero.
+        pub reserved: u32,
+    }
+}
+
+wire! {
+    /// Value of `OVER`, one per [`over_cause`] and CPU.
+    pub struct OverRecord {
+        /// What found no room.
+        pub counters: FlowCounters,
+    }
+}
+
+wire! {
+    /// Value of `STATS`, one per CPU: what the programs know about themselves.
+    pub struct StatsRecord {
+        /// Ring records that found no room.
+        pub ring_lost: u64,
+        /// Flows put into `FLOWS`, since the programs were loaded.
+        pub flows_created: u64,
+        /// Flows taken out again by the programs because nothing was ever sent.
+        pub flows_dropped: u64,
+        /// `flows_created - flows_dropped` at which the agent wants to be woken; 0 for never.
+        pub pressure_at: u64,
+        /// Jiffies until which a full `FLOWS` is not tried again.
+        pub full_until: u64,
+    }
+}
+
+wire! {
+    /// Value of `PROCESSES`, keyed by process id: a process the agent has been told of.
+    pub struct ProcessSeen {
+        /// As in [`Owner::cgroup_id`].
+        pub cgroup_id: u64,
+        /// Name of the main thread when it was last seen.
+        pub comm: [u8; COMM_LEN],
+    }
+}
+
+wire! {
+    /// What every ring record starts with.
+    pub struct RecordHeader {
+        /// See [`record_kind`].
+        pub kind: u16,
+        /// Length of the whole record in bytes, this header included.
+        pub length: u16,
+        /// Always zero.
+        pub reserved: u32,
+    }
+}
+
+wire! {
+    /// Ring record: a process opens or connects its first socket.
+    pub struct ProcessRecord {
+        /// Kind [`record_kind::PROCESS`].
+        pub header: RecordHeader,
+        /// The process, at that moment.
+        pub owner: Owner,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record whose every byte differs from its neighbours, so that a shifted field shows.
+    fn pattern<const N: usize>() -> [u8; N] {
+        core::array::from_fn(|i| u8::try_from(i % 251).unwrap_or_default().wrapping_mul(37))
+    }
+
+    #[test]
+    fn every_field_is_read_from_its_own_bytes() {
+        let bytes: [u8; FlowRecord::SIZE] = pattern();
+        let flow = FlowRecord::read(&bytes).expect("the bytes suffice");
+        let u64_at = |at: usize| u64::from_ne_bytes(*bytes[at..].first_chunk().expect("in range"));
+        assert_eq!(flow.counters.tx_bytes, u64_at(0));
+        assert_eq!(flow.counters.rx_packets, u64_at(24));
+        assert_eq!(flow.remote, bytes[40..56]);
+        assert_eq!(flow.protocol, bytes[60]);
+        assert_eq!(flow.closed_ns, u64_at(64));
+        assert_eq!(flow.owner.opened_ns, u64_at(72));
+        assert_eq!(flow.owner.comm, bytes[104..120]);
+        assert_eq!(FlowRecord::SIZE, 120);
+    }
+
+    #[test]
+    fn a_truncated_record_is_none_at_every_length() {
+        let bytes: [u8; ProcessRecord::SIZE] = pattern();
+        for length in 0..ProcessRecord::SIZE {
+            assert_eq!(ProcessRecord::read(&bytes[..length]), None, "{length} bytes");
+        }
+        assert!(ProcessRecord::read(&bytes).is_some());
+    }
+
+    #[test]
+    fn a_longer_record_is_read_from_its_start() {
+        let bytes: [u8; Owner::SIZE + 9] = pattern();
+        assert_eq!(Owner::read(&bytes), Owner::read(&bytes[..Owner::SIZE]));
+    }
+
+    #[test]
+    fn zero_is_what_zero_bytes_read_as() {
+        assert_eq!(FlowRecord::read(&[0; FlowRecord::SIZE]), Some(FlowRecord::ZERO));
+        assert_eq!(StatsRecord::read(&[0; StatsRecord::SIZE]), Some(StatsRecord::ZERO));
+    }
+}
