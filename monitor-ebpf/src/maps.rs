@@ -23,7 +23,7 @@ pub const DATAGRAMS_MAX: u32 = 4_096;
 
 /// Further peers one socket may hold in `DATAGRAMS` before the rest is folded into one entry, so
 /// that a scan or a DHT cannot crowd out everybody else.
-pub const PEERS_PER_SOCKET_MAX: u16 = 256;
+pub const PEERS_PER_SOCKET_MAX: u16 = 1_024;
 
 /// Capacity of `PROCESSES`.
 pub const PROCESSES_MAX: u32 = 2_048;

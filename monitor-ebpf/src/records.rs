@@ -2,24 +2,27 @@
 
 use crate::wire::wire;
 
-/// Length of a task's name in bytes, with its terminating zero (`TASK_COMM_LEN`,
-/// include/linux/sched.h).
-pub const COMM_LEN: usize = 16;
+/// Name of a task, padded with zeros: `TASK_COMM_LEN` = 16 bytes (include/linux/sched.h) in memory
+/// order, as words, so that it is copied by two instructions and not by sixteen.
+pub type Comm = [u64; 2];
 
-/// Bits of [`FlowRecord::flags`].
-pub mod flow_flags {
-    /// `cgroup/sock_release` ran: the last process closed the socket. Bytes may still leave.
-    pub const CLOSED: u32 = 1;
-    /// A packet was seen while the TCP socket was in `TCP_ESTABLISHED`.
-    pub const ESTABLISHED: u32 = 1 << 1;
-    /// The remote address was given by `connect()` and no packet has left yet.
-    pub const CONNECTING: u32 = 1 << 2;
-    /// The first packet of the flow was received, not sent: somebody else opened it.
-    pub const INBOUND: u32 = 1 << 3;
-    /// The owner was inherited from a listening socket through `OWNER`.
-    pub const ACCEPTED: u32 = 1 << 4;
-    /// The socket has sent or received datagrams of more than one peer: see `DATAGRAMS`.
-    pub const MANY_PEERS: u32 = 1 << 5;
+/// An IPv6 address, or an IPv4 one as IPv4-mapped (RFC 4291, 2.5.5.2): 16 bytes in network order, as
+/// words for the same reason.
+pub type Address = [u32; 4];
+
+/// The bytes of a task's name, in order.
+pub const fn comm_bytes(comm: Comm) -> [u8; 16] {
+    let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) =
+        (comm[0].to_ne_bytes(), comm[1].to_ne_bytes());
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+/// The bytes of an address, in network order.
+pub const fn address_bytes(address: Address) -> [u8; 16] {
+    let [w, x, y, z] = address;
+    let ([a, b, c, d], [e, f, g, h]) = (w.to_ne_bytes(), x.to_ne_bytes());
+    let ([i, j, k, l], [m, n, o, p]) = (y.to_ne_bytes(), z.to_ne_bytes());
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 /// Values of [`RecordHeader::kind`].
@@ -56,7 +59,7 @@ wire! {
         /// User id in the initial user namespace.
         pub uid: u32,
         /// Name of the *thread* that made the call, padded with zeros.
-        pub comm: [u8; COMM_LEN],
+        pub comm: Comm,
     }
 }
 
@@ -80,23 +83,31 @@ wire! {
     pub struct FlowRecord {
         /// Counters of the socket's first peer, on its first interface.
         pub counters: FlowCounters,
-        /// See [`flow_flags`].
-        pub flags: u32,
         /// Interface of the first packet; 0 before it.
         pub ifindex: u32,
-        /// The peer's address; IPv4 as an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2).
-        pub remote: [u8; 16],
+        /// 1 once a packet was seen while the TCP socket was in `TCP_ESTABLISHED`. The four flags are
+        /// bytes of their own, because each has another writer and BPF has no atomic OR before 5.12.
+        pub established: u8,
+        /// 1 when `remote` was given by `connect()`.
+        pub connecting: u8,
+        /// 1 when the first packet was received, not sent: somebody else opened the flow.
+        pub inbound: u8,
+        /// 1 when the owner was inherited from a listening socket through `OWNER`.
+        pub accepted: u8,
+        /// The peer's address.
+        pub remote: Address,
         /// The peer's port, host byte order; 0 for protocols without ports.
         pub remote_port: u16,
         /// How often `connect()` was called on the socket; stops at its maximum.
         pub attempts: u16,
         /// IP protocol number of the packets; of the socket before the first packet.
         pub protocol: u8,
-        /// `AF_INET` or `AF_INET6` of the socket.
-        pub family: u8,
+        /// Type of the socket: 1 `SOCK_STREAM`, 2 `SOCK_DGRAM`, 3 `SOCK_RAW`.
+        pub socket_type: u8,
         /// Number of further peers in `DATAGRAMS`; stops at `PEERS_PER_SOCKET_MAX`.
         pub peers: u16,
-        /// When the socket was released, in nanoseconds since boot; 0 while it is open.
+        /// When the last process closed the socket, in nanoseconds since boot; 0 while it is open.
+        /// Bytes may still leave afterwards.
         pub closed_ns: u64,
         /// Who opened it; all zero when nobody is known.
         pub owner: Owner,
@@ -108,8 +119,8 @@ wire! {
     pub struct DatagramKey {
         /// The socket's cookie.
         pub cookie: u64,
-        /// The peer's address, as in [`FlowRecord::remote`]; all zero for "the other peers".
-        pub remote: [u8; 16],
+        /// The peer's address; all zero for "the other peers".
+        pub remote: Address,
         /// Interface of the packets.
         pub ifindex: u32,
         /// The peer's port, host byte order.
@@ -128,10 +139,10 @@ wire! {
         pub counters: FlowCounters,
         /// When the first packet passed, in nanoseconds since boot.
         pub opened_ns: u64,
-        /// [`flow_flags::INBOUND`] or nothing.
-        pub flags: u32,
+        /// As in [`FlowRecord::inbound`].
+        pub inbound: u8,
         /// Always zero.
-        pub reserved: u32,
+        pub reserved: [u8; 7],
     }
 }
 
@@ -165,7 +176,7 @@ wire! {
         /// As in [`Owner::cgroup_id`].
         pub cgroup_id: u64,
         /// Name of the main thread when it was last seen.
-        pub comm: [u8; COMM_LEN],
+        pub comm: Comm,
     }
 }
 
@@ -207,11 +218,11 @@ mod tests {
         let u64_at = |at: usize| u64::from_ne_bytes(*bytes[at..].first_chunk().expect("in range"));
         assert_eq!(flow.counters.tx_bytes, u64_at(0));
         assert_eq!(flow.counters.rx_packets, u64_at(24));
-        assert_eq!(flow.remote, bytes[40..56]);
+        assert_eq!(address_bytes(flow.remote), bytes[40..56]);
         assert_eq!(flow.protocol, bytes[60]);
         assert_eq!(flow.closed_ns, u64_at(64));
         assert_eq!(flow.owner.opened_ns, u64_at(72));
-        assert_eq!(flow.owner.comm, bytes[104..120]);
+        assert_eq!(comm_bytes(flow.owner.comm), bytes[104..120]);
         assert_eq!(FlowRecord::SIZE, 120);
     }
 

@@ -2,8 +2,8 @@
 
 /// A field of a record: how many bytes it takes and how it is read back from them.
 ///
-/// Implemented for unsigned integers, for `[u8; N]`, and by [`wire!`] for the records themselves, so
-/// that records nest.
+/// Implemented for unsigned integers, for arrays of them, and by [`wire!`] for the records
+/// themselves, so that records nest.
 pub trait Field: Sized {
     /// Size in bytes, which is also the distance to the next field.
     const SIZE: usize;
@@ -26,11 +26,15 @@ macro_rules! integer_field {
 
 integer_field!(u8, u16, u32, u64);
 
-impl<const N: usize> Field for [u8; N] {
-    const SIZE: usize = N;
+impl<T: Field + Zero + Copy, const N: usize> Field for [T; N] {
+    const SIZE: usize = N * T::SIZE;
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.first_chunk().copied()
+        let mut items = [T::ZERO; N];
+        for (item, bytes) in items.iter_mut().zip(bytes.get(..Self::SIZE)?.chunks(T::SIZE)) {
+            *item = T::read(bytes)?;
+        }
+        Some(items)
     }
 }
 
@@ -103,8 +107,8 @@ macro_rules! integer_zero {
 
 integer_zero!(u8, u16, u32, u64);
 
-impl<const N: usize> Zero for [u8; N] {
-    const ZERO: Self = [0; N];
+impl<T: Zero + Copy, const N: usize> Zero for [T; N] {
+    const ZERO: Self = [T::ZERO; N];
 }
 
 pub(crate) use wire;

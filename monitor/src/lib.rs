@@ -11,9 +11,14 @@
 //! [`export::http`] are the shores: nothing between them does I/O, reads a clock, or can fail.
 //! [`agent`] is the one place where the layers meet.
 
+pub mod agent;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod daemon;
 pub mod event;
 pub mod export;
+pub mod failure;
 pub mod identity;
 pub mod kernel;
 pub mod ledger;

@@ -1,1 +1,42 @@
-fn main(){}
+//! `sortie`: parses the command line, does what it says, and ends with one line and one code.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use monitor::cli::args::{Args, Command};
+use monitor::cli::{self, apps, args, check, help, top};
+use monitor::failure::Failure;
+use monitor::kernel::loader;
+use monitor::{config, daemon};
+
+fn main() -> ExitCode {
+    let mut words = env::args_os().skip(1);
+    if env::args_os().nth(1).is_some_and(|word| word == loader::CHILD_ARGUMENT) {
+        let order = words.nth(1).unwrap_or_default();
+        return match loader::child(&order.to_string_lossy()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    match args::parse(words).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // With standard error gone, the code still tells.
+            let _ = writeln!(io::stderr(), "sortie: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let config = || config::load(args.config.as_deref());
+    match args.command {
+        Command::Run(options) => daemon::run(&config()?, options.ebpf_object),
+        Command::Check(options) => check::run(&config()?, options),
+        Command::Top(options) => top::run(&config()?, options),
+        Command::Apps(options) => apps::run(&config()?, options),
+        Command::Help(topic) => cli::print(&help::text(topic)),
+        Command::Version => cli::print(help::VERSION),
+    }
+}

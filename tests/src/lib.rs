@@ -1,0 +1,35 @@
+//! End to end: real processes, real servers, a real kernel, and a second opinion on every number.
+//!
+//! A test builds a [`Network`] of namespaces, lets [`Actor`]s in their own [`Cgroup`]s make
+//! traffic, and compares what an [`Agent`] tells with what nftables counted ([`Counter`]).
+//! It needs root. `cargo xtask test` sets the environment that [`program`] names and runs it.
+
+pub mod actor;
+pub mod agent;
+pub mod cases;
+pub mod cgroup;
+pub mod counter;
+pub mod exact;
+pub mod http;
+pub mod interface;
+pub mod metrics;
+pub mod namespace;
+pub mod network;
+pub mod process;
+pub mod program;
+pub mod prometheus;
+pub mod scratch;
+pub mod stage;
+pub mod wait;
+
+pub use actor::{Actor, Report};
+pub use agent::Agent;
+pub use cgroup::Cgroup;
+pub use counter::{Counter, Packets, Protocol, Volume};
+pub use metrics::{App, Metrics};
+pub use namespace::Namespace;
+pub use network::{Family, Host, Network};
+pub use process::{Launch, Running};
+pub use scratch::Scratch;
+pub use stage::Stage;
+pub use wait::eventually;

@@ -1,6 +1,13 @@
 //! Stage 1: bytes of the kernel become events.
 
+pub mod decode;
+mod scope;
+
 use std::fmt;
+use std::net::IpAddr;
+
+use monitor_ebpf::DatagramKey;
+pub use scope::Scope;
 
 /// The protocol of a packet, as the metrics tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,31 +44,6 @@ impl Protocol {
     }
 }
 
-/// How far a packet travels, told from the peer's address and the interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// The device itself: loopback addresses, and whatever passes through the loopback interface.
-    Loopback,
-    /// The next cable or cell only: link-local addresses, link-local multicast, broadcast.
-    Link,
-    /// The local network: private, shared and unique-local addresses, wider multicast.
-    Lan,
-    /// Everything else.
-    Internet,
-}
-
-impl Scope {
-    /// The value of the `scope` label.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Link => "link",
-            Self::Lan => "lan",
-            Self::Internet => "internet",
-        }
-    }
-}
-
 /// Bytes and packets in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
@@ -90,8 +72,141 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.label())
+/// Who opened or connected a socket, as the kernel saw it at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Process id in the initial PID namespace; never 0.
+    pub pid: u32,
+    /// User id in the initial user namespace.
+    pub uid: u32,
+    /// Inode number of the process's directory in the cgroup2 tree.
+    pub cgroup_id: u64,
+    /// Cookie of the socket's network namespace.
+    pub netns: u64,
+    /// Nanoseconds since boot.
+    pub opened_ns: u64,
+    /// Name of the thread that made the call.
+    pub comm: TaskName,
+}
+
+/// Name of a task: 16 bytes at most, ended by a zero, chosen by the task itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskName(pub [u8; 16]);
+
+impl TaskName {
+    /// The name; bytes that are no UTF-8 read as U+FFFD.
+    pub fn to_text(self) -> String {
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());
+        String::from_utf8_lossy(self.0.get(..end).unwrap_or_default()).into_owned()
     }
+}
+
+/// The far end of some traffic, and the interface it passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Peer {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its port; 0 for protocols without.
+    pub port: u16,
+    /// The protocol of the packets.
+    pub protocol: Protocol,
+    /// The interface; 0 when no packet has passed.
+    pub ifindex: u32,
+}
+
+/// Cumulative counters of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Sent.
+    pub tx: Volume,
+    /// Received.
+    pub rx: Volume,
+}
+
+impl Counters {
+    /// What was added since `earlier`. A counter that went back, as a torn read of a 32-bit kernel
+    /// looks, added nothing.
+    pub fn since(self, earlier: Self) -> Self {
+        let diff = |now: Volume, then: Volume| Volume {
+            bytes: now.bytes.saturating_sub(then.bytes),
+            packets: now.packets.saturating_sub(then.packets),
+        };
+        Self { tx: diff(self.tx, earlier.tx), rx: diff(self.rx, earlier.rx) }
+    }
+
+    /// Whether nothing was counted.
+    pub const fn is_zero(self) -> bool {
+        self.tx.is_zero() && self.rx.is_zero()
+    }
+}
+
+/// Type of a socket (socket(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketKind {
+    /// `SOCK_STREAM`.
+    Stream,
+    /// `SOCK_DGRAM`.
+    Datagram,
+    /// `SOCK_RAW`.
+    Raw,
+    /// Any other.
+    Unknown(u8),
+}
+
+impl SocketKind {
+    /// The type with this number. Total.
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Stream,
+            2 => Self::Datagram,
+            3 => Self::Raw,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// A socket and its first peer, as one CPU counted it (the only one, where counters are shared).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// The socket's cookie: unique until the next boot.
+    pub cookie: u64,
+    /// What passed, since the socket was made.
+    pub counters: Counters,
+    /// The far end.
+    pub peer: Peer,
+    /// The socket's type.
+    pub kind: SocketKind,
+    /// Whether the TCP connection was established.
+    pub established: bool,
+    /// Whether the first packet came from the peer.
+    pub inbound: bool,
+    /// Whether the socket was accepted from a listening one.
+    pub accepted: bool,
+    /// Calls of `connect()`.
+    pub attempts: u16,
+    /// When the last process closed it, in nanoseconds since boot.
+    pub closed_ns: Option<u64>,
+    /// Who owns it, if the programs saw it being made.
+    pub owner: Option<Owner>,
+}
+
+/// A further peer of a socket, as one CPU counted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The entry's key in the kernel's table, to delete it by.
+    pub key: [u8; DatagramKey::SIZE],
+    /// The socket's cookie.
+    pub cookie: u64,
+    /// What passed.
+    pub counters: Counters,
+    /// The far end; `None` for all that were too many for one socket.
+    pub peer: Option<Peer>,
+    /// The protocol of the packets.
+    pub protocol: Protocol,
+    /// The interface.
+    pub ifindex: u32,
+    /// When the first packet passed, in nanoseconds since boot.
+    pub opened_ns: u64,
+    /// Whether the first packet came from the peer.
+    pub inbound: bool,
 }

@@ -2,11 +2,11 @@
 //!
 //! Metrics, table and JSON are functions of a snapshot, so they cannot disagree.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::event::{Protocol, Scope, Volume};
 use crate::identity::Identity;
+pub use crate::ledger::Destination;
 use crate::ledger::Totals;
 
 /// Everything the agent knows at one moment.
@@ -27,6 +27,9 @@ pub struct Snapshot {
 pub struct AppRow {
     /// The app, and how it was recognised.
     pub identity: Identity,
+    /// The app's place in the order of first appearance: unique, given by the ledger, the same in
+    /// every later snapshot. Clocks jump, this does not.
+    pub arrival: u64,
     /// Sums by protocol and scope, ordered, without empty rows.
     pub classes: Vec<ClassRow>,
     /// Milliseconds since the Unix epoch.
@@ -70,15 +73,6 @@ pub struct DestinationRow {
     pub first_seen_unix_ms: u64,
     /// Milliseconds since the Unix epoch.
     pub last_seen_unix_ms: u64,
-}
-
-/// Where traffic goes to or comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Destination {
-    /// One address and how far away it is.
-    Address(IpAddr, Scope),
-    /// All destinations that found no room of their own.
-    Other,
 }
 
 /// The kernel's counters of an interface beside what was attributed to apps.

@@ -1,9 +1,31 @@
 //! Stage 2: whose traffic is it?
 //!
 //! App first, process second, never the uid alone. Pure functions over text and paths.
+//!
+//! Every name is chosen by somebody else, and may lie: a process writes its own command line and
+//! name, a user's systemd makes any unit its user asks for, and an executable's path is that of the
+//! process's own root directory. What a name can do here is bounded: an id holds at most
+//! [`MAX_ID_BYTES`], no control characters, and never looks like one of Sortie's own `(...)`.
+//! Only root can put a process into a cgroup that reads as a system service. The [`Rung`] says how
+//! far to trust the rest.
+
+mod cgroup;
+pub mod desktop;
+mod inherited;
+mod interpreter;
+mod ladder;
+pub mod processes;
+mod program;
+mod text;
+mod unit;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use desktop::DesktopIndex;
+pub use ladder::resolve;
+pub use processes::Processes;
+pub use text::MAX_ID_BYTES;
 
 /// What an app is known by. Two processes with equal `App`s are the same app.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +51,7 @@ pub enum Kind {
     Android,
     /// A container of docker, podman, containerd or LXC.
     Container,
-    /// A service of systemd, procd or OpenRC.
+    /// A service of systemd, procd or `OpenRC`.
     Service,
     /// A service of a user's systemd.
     UserService,
@@ -95,9 +117,16 @@ impl UnknownReason {
 }
 
 impl App {
-    /// An app of this kind and id.
+    /// An app of this kind and id, taken as it is.
     pub fn new(kind: Kind, id: &str) -> Self {
         Self { kind, id: id.into() }
+    }
+
+    /// An app with a name from outside. Control and formatting characters become U+FFFD, what is
+    /// longer than [`MAX_ID_BYTES`] ends in `…`, an empty name becomes U+FFFD, and a name that
+    /// starts like a reserved one, with `(`, gets a leading `‹`.
+    pub fn named(kind: Kind, name: &str) -> Self {
+        Self { kind, id: text::id(name).into() }
     }
 
     /// The kernel itself: `(kernel)`.
@@ -139,7 +168,7 @@ pub enum Rung {
     Executable,
     /// The task's name.
     Comm,
-    /// No process at all.
+    /// No process, or one without a name; also the kernel itself.
     None,
 }
 

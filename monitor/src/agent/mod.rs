@@ -1,0 +1,176 @@
+//! The one place where the layers meet: what was seen comes in as [`Input`], what is to be done goes
+//! out as [`Command`]. It does no I/O and reads no clock, so a test can play a phone's day.
+
+mod attribution;
+mod drain;
+mod snapshot;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::clock::Now;
+use crate::event::decode::DecodeError;
+use crate::event::{Datagram, Flow, Owner, Volume};
+use crate::identity::processes::Question;
+use crate::identity::{DesktopIndex, Processes};
+use crate::kernel::ProcessFacts;
+use crate::kernel::interfaces::InterfaceCounters;
+use crate::ledger::{FlowBook, Ledger, Limits};
+
+use self::attribution::Pending;
+
+/// What the world tells the agent.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A process opens its first socket.
+    Process(Owner),
+    /// A ring record could not be read.
+    BadRecord(DecodeError),
+    /// A look at the kernel's tables begins. Under pressure they fill up.
+    DrainBegins {
+        /// Whether they fill up.
+        pressure: bool,
+    },
+    /// A socket, as each CPU counted it.
+    Socket(&'a [Flow]),
+    /// A further peer of a socket, as each CPU counted it.
+    Peer(&'a [Datagram]),
+    /// The look is complete.
+    DrainEnds,
+    /// Answer to [`Command::Inspect`]; `None` when the process is gone.
+    Inspected(Owner, Option<ProcessFacts>),
+    /// Answer to [`Command::FindCgroup`]; `None` when it is gone.
+    CgroupFound(u64, Option<String>),
+    /// Answer to [`Command::FindSockets`]; `None` when the kernel cannot tell.
+    SocketsFound(Option<Holders>),
+    /// The desktop apps that are installed.
+    Desktop(DesktopIndex),
+    /// The interfaces' counters.
+    Interfaces(Vec<InterfaceCounters>),
+}
+
+/// What the agent wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Read what `/proc` says of this process, at once.
+    Inspect(Owner),
+    /// Find the path of the cgroup with this id.
+    FindCgroup(u64),
+    /// List all sockets and who holds them.
+    FindSockets,
+    /// Delete these sockets from the kernel's table.
+    DeleteSockets(Vec<u64>),
+    /// Delete these peers, by their keys, from the kernel's table.
+    DeletePeers(Vec<[u8; monitor_ebpf::DatagramKey::SIZE]>),
+}
+
+/// All sockets by cookie, and a process that holds each.
+pub type Holders = BTreeMap<u64, Option<u32>>;
+
+/// Volume both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct BothWays {
+    tx: Volume,
+    rx: Volume,
+}
+
+/// The agent's state.
+#[derive(Debug)]
+pub struct Agent {
+    own_netns: u64,
+    desktop: DesktopIndex,
+    processes: Processes,
+    flows: FlowBook,
+    ledger: Ledger,
+    /// Sockets older than the programs, or the kernel's own; as of the last look.
+    holders: Holders,
+    has_sock_diag: bool,
+    commands: VecDeque<Command>,
+    pending: Vec<Pending>,
+    finished_sockets: Vec<u64>,
+    finished_peers: Vec<[u8; monitor_ebpf::DatagramKey::SIZE]>,
+    suspects: Vec<u64>,
+    asked_for_sockets: bool,
+    pressure: bool,
+    changed: bool,
+    attributed: BTreeMap<u32, BothWays>,
+    interfaces: Vec<InterfaceCounters>,
+    baseline: Option<Vec<InterfaceCounters>>,
+    records_truncated: u64,
+    records_unknown: u64,
+}
+
+impl Agent {
+    /// An agent that knows nothing yet. `own_netns` is the cookie of the network namespace whose
+    /// interfaces it compares with.
+    pub fn new(limits: Limits, own_netns: u64) -> Self {
+        Self {
+            own_netns,
+            desktop: DesktopIndex::default(),
+            processes: Processes::default(),
+            flows: FlowBook::default(),
+            ledger: Ledger::new(limits),
+            holders: Holders::new(),
+            has_sock_diag: true,
+            commands: VecDeque::new(),
+            pending: Vec::new(),
+            finished_sockets: Vec::new(),
+            finished_peers: Vec::new(),
+            suspects: Vec::new(),
+            asked_for_sockets: false,
+            pressure: false,
+            changed: false,
+            attributed: BTreeMap::new(),
+            interfaces: Vec::new(),
+            baseline: None,
+            records_truncated: 0,
+            records_unknown: 0,
+        }
+    }
+
+    /// Takes an input. Afterwards [`Agent::next_command`] may have something to do.
+    pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        match input {
+            Input::Process(owner) => self.commands.push_back(Command::Inspect(owner)),
+            Input::BadRecord(DecodeError::Truncated) => self.records_truncated += 1,
+            Input::BadRecord(DecodeError::UnknownKind(_)) => self.records_unknown += 1,
+            Input::DrainBegins { pressure } => self.drain_begins(pressure),
+            Input::Socket(lanes) => self.socket(lanes, now),
+            Input::Peer(lanes) => self.peer(lanes, now),
+            Input::DrainEnds => self.drain_ends(),
+            Input::Inspected(owner, facts) => {
+                let question = self.processes.inspected(&owner, facts, &self.desktop, now);
+                if let Some(Question::CgroupPath(id)) = question {
+                    self.commands.push_back(Command::FindCgroup(id));
+                    self.commands.push_back(Command::Inspect(owner));
+                }
+            }
+            Input::CgroupFound(id, path) => self.processes.cgroup_path(id, path),
+            Input::SocketsFound(holders) => self.sockets_found(holders, now),
+            Input::Desktop(index) => self.desktop = index,
+            Input::Interfaces(interfaces) => {
+                self.baseline.get_or_insert_with(|| interfaces.clone());
+                self.interfaces = interfaces;
+            }
+        }
+    }
+
+    /// The next thing to do. When there is nothing left, whatever waited for an answer is attributed:
+    /// every command must have been answered before.
+    pub fn next_command(&mut self, now: Now) -> Option<Command> {
+        if let Some(command) = self.commands.pop_front() {
+            return Some(command);
+        }
+        self.settle(now);
+        self.commands.pop_front()
+    }
+
+    /// Whether the last look at the kernel's tables brought anything.
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Forgets the processes that ended, and gives their ids; see [`Processes::forget_dead`].
+    pub fn forget_dead(&mut self, lives: impl FnMut(u32, Option<u64>) -> bool) -> Vec<u32> {
+        self.processes.forget_dead(lives)
+    }
+}

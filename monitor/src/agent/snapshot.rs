@@ -1,0 +1,108 @@
+//! The agent's state as a snapshot.
+
+use std::sync::Arc;
+
+use super::Agent;
+use crate::clock::Now;
+use crate::event::Volume;
+use crate::export::snapshot::{
+    AppRow, ClassRow, DestinationRow, Health, InterfaceRow, Snapshot,
+};
+use crate::kernel::interfaces::InterfaceCounters;
+use crate::ledger::Entry;
+
+impl Agent {
+    /// The state as it is. `health` is what only the shore knows; the rest of it is filled in here.
+    pub fn snapshot(&self, health: Health, now: Now) -> Snapshot {
+        let mut apps: Vec<_> = self
+            .ledger
+            .entries()
+            .iter()
+            .enumerate()
+            .map(|(arrival, entry)| app_row(entry, arrival as u64, now))
+            .collect();
+        apps.sort_by(|a, b| a.identity.app.cmp(&b.identity.app));
+        Snapshot {
+            taken_unix_ms: now.unix_ms,
+            apps,
+            interfaces: self.interface_rows(),
+            health: Health {
+                records_truncated: self.records_truncated,
+                records_unknown: self.records_unknown,
+                apps_capped: self.ledger.apps_capped(),
+                destinations_capped: self.ledger.destinations_capped(),
+                flows: self.flows.sockets() as u64,
+                processes: self.processes.len() as u64,
+                processes_missed: self.processes.missed(),
+                ..health
+            },
+        }
+    }
+
+    fn interface_rows(&self) -> Vec<InterfaceRow> {
+        let baseline = self.baseline.as_deref().unwrap_or_default();
+        let mut rows: Vec<_> = self
+            .interfaces
+            .iter()
+            .map(|interface| {
+                let before = baseline.iter().find(|before| {
+                    before.name == interface.name && before.index == interface.index
+                });
+                self.interface_row(interface, before)
+            })
+            .collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+
+    fn interface_row(
+        &self,
+        now: &InterfaceCounters,
+        before: Option<&InterfaceCounters>,
+    ) -> InterfaceRow {
+        let attributed = self.attributed.get(&now.index).copied().unwrap_or_default();
+        let since = |now: u64, before: Option<u64>| now.saturating_sub(before.unwrap_or(0));
+        InterfaceRow {
+            name: Arc::from(now.name.as_str()),
+            tx: Volume {
+                bytes: since(now.tx_bytes, before.map(|b| b.tx_bytes)),
+                packets: since(now.tx_packets, before.map(|b| b.tx_packets)),
+            },
+            rx: Volume {
+                bytes: since(now.rx_bytes, before.map(|b| b.rx_bytes)),
+                packets: since(now.rx_packets, before.map(|b| b.rx_packets)),
+            },
+            attributed_tx: attributed.tx,
+            attributed_rx: attributed.rx,
+            link_header_tx_bytes: attributed.tx.packets.saturating_mul(now.link_header),
+            link_header_rx_bytes: attributed.rx.packets.saturating_mul(now.link_header),
+        }
+    }
+}
+
+fn app_row(entry: &Entry, arrival: u64, now: Now) -> AppRow {
+    let mut destinations: Vec<_> = entry
+        .destinations()
+        .map(|(destination, sums)| DestinationRow {
+            destination,
+            totals: sums.totals,
+            first_seen_unix_ms: now.unix_ms_at(sums.first_ns),
+            last_seen_unix_ms: now.unix_ms_at(sums.last_ns),
+        })
+        .collect();
+    destinations.sort_by(|a, b| {
+        let most = b.totals.tx.bytes.cmp(&a.totals.tx.bytes);
+        most.then_with(|| a.destination.cmp(&b.destination))
+    });
+    AppRow {
+        identity: entry.identity().clone(),
+        arrival,
+        classes: entry
+            .classes()
+            .map(|(protocol, scope, totals)| ClassRow { protocol, scope, totals })
+            .collect(),
+        first_seen_unix_ms: now.unix_ms_at(entry.first_ns()),
+        last_seen_unix_ms: now.unix_ms_at(entry.last_ns()),
+        destinations,
+    }
+}

@@ -1,0 +1,360 @@
+//! What the user typed, and nothing more: no file is opened here and no default looked up.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser};
+
+use crate::failure::{Failure, nearest};
+
+/// Seconds between two refreshes of `sortie top` when nothing else is asked for.
+pub const INTERVAL_SECONDS: u32 = 2;
+
+/// The most seconds between two refreshes.
+const INTERVAL_SECONDS_MAX: u32 = 3_600;
+
+/// The command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Args {
+    /// The file after `--config`.
+    pub config: Option<PathBuf>,
+    /// What to do.
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `sortie run`: be the agent.
+    Run(Run),
+    /// `sortie top`: show a live table.
+    Top(Top),
+    /// `sortie apps`: print what the agent knows.
+    Apps(Apps),
+    /// `sortie check`: say what this kernel offers.
+    Check(Check),
+    /// `sortie help`, `--help`, or nothing at all.
+    Help(Topic),
+    /// `sortie --version`.
+    Version,
+}
+
+/// Options of `sortie run`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Load this eBPF object instead of the built-in one.
+    pub ebpf_object: Option<PathBuf>,
+}
+
+/// Options of `sortie top`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Top {
+    /// Print one table and end.
+    pub once: bool,
+    /// Count traffic within the device as well.
+    pub all: bool,
+    /// Seconds between two refreshes, 1 to 3600.
+    pub interval_seconds: u32,
+}
+
+/// Options of `sortie apps`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Apps {
+    /// Print the whole snapshot as JSON.
+    pub json: bool,
+    /// Count traffic within the device as well.
+    pub all: bool,
+}
+
+/// Options of `sortie check`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// Print JSON instead of text.
+    pub json: bool,
+}
+
+/// What to explain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// The commands, in as few lines as possible.
+    Short,
+    /// The program.
+    Program,
+    /// A command.
+    Of(Verb),
+    /// The keys of the configuration file.
+    Config,
+    /// The exit codes.
+    ExitCodes,
+}
+
+/// The commands that do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// `sortie run`
+    Run,
+    /// `sortie top`
+    Top,
+    /// `sortie apps`
+    Apps,
+    /// `sortie check`
+    Check,
+}
+
+impl Verb {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 4] = [Self::Run, Self::Top, Self::Apps, Self::Check];
+
+    /// The word to type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Top => "top",
+            Self::Apps => "apps",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// An option, beside `--help` and `--version`.
+#[derive(Clone, Copy, Debug)]
+pub struct Opt {
+    /// What it is called, without the dashes.
+    pub name: &'static str,
+    /// What stands for its value in the help, if it takes one.
+    pub value: Option<&'static str>,
+    /// The commands that take it.
+    pub verbs: &'static [Verb],
+    /// What it does: one line of the help.
+    pub doc: &'static str,
+}
+
+/// All options. An option may be here twice, with different commands.
+pub const OPTIONS: &[Opt] = &[
+    Opt {
+        name: "once",
+        value: None,
+        verbs: &[Verb::Top],
+        doc: "Print one table and end, as when standard output is no terminal",
+    },
+    Opt {
+        name: "interval",
+        value: Some("SECONDS"),
+        verbs: &[Verb::Top],
+        doc: "Refresh this often, 1 to 3600 [2]",
+    },
+    Opt {
+        name: "json",
+        value: None,
+        verbs: &[Verb::Apps],
+        doc: "Print everything the agent knows as one JSON document",
+    },
+    Opt {
+        name: "all",
+        value: None,
+        verbs: &[Verb::Top, Verb::Apps],
+        doc: "Count traffic within this device (loopback) as well",
+    },
+    Opt { name: "json", value: None, verbs: &[Verb::Check], doc: "Print JSON instead of text" },
+    Opt {
+        name: "ebpf-object",
+        value: Some("FILE"),
+        verbs: &[Verb::Run],
+        doc: "For developers: load this eBPF object, not the built-in one",
+    },
+    Opt {
+        name: "config",
+        value: Some("FILE"),
+        verbs: &Verb::ALL,
+        doc: "Read this file instead of /etc/sortie/sortie.toml",
+    },
+];
+
+/// Parses the words after the program's name.
+///
+/// # Errors
+///
+/// [`Failure::Usage`], with the word that was not understood and a hint.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let mut parser = Parser::from_args(words);
+    let mut verb = None;
+    let mut typed = Typed::default();
+    while let Some(arg) = parser.next().map_err(|error| not_understood(&error))? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(help(verb.into())),
+            Arg::Short('V') | Arg::Long("version") => {
+                return Ok(Args { config: None, command: Command::Version });
+            }
+            Arg::Short(letter) => return Err(unknown_option(&format!("-{letter}"), verb)),
+            Arg::Long(name) => {
+                let name = name.to_owned();
+                let known = OPTIONS.iter().find(|option| option.name == name && option.fits(verb));
+                let option = known.ok_or_else(|| unknown_option(&format!("--{name}"), verb))?;
+                typed.set(option, &mut parser)?;
+            }
+            Arg::Value(word) => match (verb, word.to_string_lossy().as_ref()) {
+                (None, "help") => return topic(&mut parser),
+                (None, word) => verb = Some(verb_of(word)?),
+                (Some(verb), word) => {
+                    return Err(Failure::Usage(format!(
+                        "`sortie {}` takes no `{}`; see `sortie help {0}`",
+                        verb.name(),
+                        shown(word)
+                    )));
+                }
+            },
+        }
+    }
+    typed.finish(verb)
+}
+
+/// The options seen so far.
+#[derive(Default)]
+struct Typed {
+    config: Option<PathBuf>,
+    ebpf_object: Option<PathBuf>,
+    interval_seconds: Option<u32>,
+    once: bool,
+    all: bool,
+    json: bool,
+}
+
+impl Typed {
+    fn set(&mut self, option: &Opt, parser: &mut Parser) -> Result<(), Failure> {
+        let mut value = || parser.value().map_err(|error| not_understood(&error));
+        match option.name {
+            "config" => self.config = Some(value()?.into()),
+            "ebpf-object" => self.ebpf_object = Some(value()?.into()),
+            "interval" => self.interval_seconds = Some(interval(&value()?.to_string_lossy())?),
+            "once" => self.once = true,
+            "all" => self.all = true,
+            "json" => self.json = true,
+            // A test holds that the table has no other.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self, verb: Option<Verb>) -> Result<Args, Failure> {
+        let command = match verb {
+            None if self.config.is_some() => {
+                return Err(Failure::Usage(
+                    "no command; `sortie --help` lists the commands".to_owned(),
+                ));
+            }
+            None => Command::Help(Topic::Short),
+            Some(Verb::Run) => Command::Run(Run { ebpf_object: self.ebpf_object }),
+            Some(Verb::Top) => Command::Top(Top {
+                once: self.once,
+                all: self.all,
+                interval_seconds: self.interval_seconds.unwrap_or(INTERVAL_SECONDS),
+            }),
+            Some(Verb::Apps) => Command::Apps(Apps { json: self.json, all: self.all }),
+            Some(Verb::Check) => Command::Check(Check { json: self.json }),
+        };
+        Ok(Args { config: self.config, command })
+    }
+}
+
+impl Opt {
+    /// Whether it may stand after this command; before any, only what all commands take.
+    fn fits(&self, verb: Option<Verb>) -> bool {
+        verb.map_or(self.verbs.len() == Verb::ALL.len(), |verb| self.verbs.contains(&verb))
+    }
+}
+
+impl From<Option<Verb>> for Topic {
+    fn from(verb: Option<Verb>) -> Self {
+        verb.map_or(Self::Program, Self::Of)
+    }
+}
+
+fn help(topic: Topic) -> Args {
+    Args { config: None, command: Command::Help(topic) }
+}
+
+/// What follows `sortie help`.
+fn topic(parser: &mut Parser) -> Result<Args, Failure> {
+    let word = match parser.next().map_err(|error| not_understood(&error))? {
+        Some(Arg::Value(word)) => word.to_string_lossy().into_owned(),
+        _ => return Ok(help(Topic::Program)),
+    };
+    let verb = Verb::ALL.into_iter().find(|verb| verb.name() == word);
+    Ok(help(match (verb, word.as_str()) {
+        (Some(verb), _) => Topic::Of(verb),
+        (None, "help") => Topic::Program,
+        (None, "config") => Topic::Config,
+        (None, "exit-codes") => Topic::ExitCodes,
+        (None, word) => {
+            let topics = Verb::ALL.map(Verb::name).into_iter().chain(["config", "exit-codes"]);
+            let remedy = match nearest(word, topics) {
+                Some(meant) => format!("did you mean `sortie help {meant}`?"),
+                None => "`sortie --help` lists the topics".to_owned(),
+            };
+            return Err(Failure::Usage(format!("no help on `{}`; {remedy}", shown(word))));
+        }
+    }))
+}
+
+fn verb_of(word: &str) -> Result<Verb, Failure> {
+    Verb::ALL.into_iter().find(|verb| verb.name() == word).ok_or_else(|| {
+        let remedy = match nearest(word, Verb::ALL.map(Verb::name).into_iter().chain(["help"])) {
+            Some(meant) => format!("did you mean `sortie {meant}`?"),
+            None => "`sortie --help` lists the commands".to_owned(),
+        };
+        Failure::Usage(format!("unknown command `{}`; {remedy}", shown(word)))
+    })
+}
+
+fn interval(word: &str) -> Result<u32, Failure> {
+    let seconds = word.parse().ok().filter(|seconds| (1..=INTERVAL_SECONDS_MAX).contains(seconds));
+    seconds.ok_or_else(|| {
+        Failure::Usage(format!(
+            "`--interval` takes whole seconds from 1 to {INTERVAL_SECONDS_MAX}, not `{}`",
+            shown(word)
+        ))
+    })
+}
+
+fn unknown_option(option: &str, verb: Option<Verb>) -> Failure {
+    let name = option.trim_start_matches('-');
+    let elsewhere = || OPTIONS.iter().find(|other| other.name == name);
+    let known = OPTIONS.iter().filter(|option| option.fits(verb)).map(|option| option.name);
+    let option = shown(option);
+    Failure::Usage(match (verb, nearest(name, known.chain(["help", "version"]))) {
+        (Some(verb), Some(meant)) => {
+            format!("unknown option `{option}` for `sortie {}`; did you mean `--{meant}`?", verb.name())
+        }
+        (Some(verb), None) => {
+            format!("unknown option `{option}` for `sortie {}`; see `sortie help {0}`", verb.name())
+        }
+        (None, Some(meant)) => format!("unknown option `{option}`; did you mean `--{meant}`?"),
+        (None, None) => match elsewhere().and_then(|other| other.verbs.first()) {
+            Some(verb) => {
+                format!("`{option}` stands after its command, as in `sortie {} {option}`", verb.name())
+            }
+            None => format!("unknown option `{option}`; see `sortie --help`"),
+        },
+    })
+}
+
+fn not_understood(error: &lexopt::Error) -> Failure {
+    Failure::Usage(match error {
+        lexopt::Error::MissingValue { option: Some(option) } => {
+            format!("`{}` needs a value after it; see `sortie --help`", shown(option))
+        }
+        lexopt::Error::UnexpectedValue { option, .. } => {
+            format!("`{}` takes no value; see `sortie --help`", shown(option))
+        }
+        other => format!("{}; see `sortie --help`", shown(&other.to_string())),
+    })
+}
+
+/// A word of the user's, fit for one line.
+fn shown(word: &str) -> String {
+    word.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,375 @@
+//! The configuration: one table, from which the type, the defaults, the checks and the
+//! documentation are made.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::de::DeTable;
+
+use crate::failure;
+
+/// Where the configuration is looked for when no path is given.
+pub const DEFAULT_PATH: &str = "/etc/sortie/sortie.toml";
+
+/// Bytes of the largest file that is read as configuration.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of the longest `runtime_dir`: what a socket address of 107 leaves for the directory.
+const RUNTIME_DIR_BYTES_MAX: usize = 107 - "/sortie.sock".len();
+
+macro_rules! config {
+    ($($(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:expr, $accepts:expr;)+) => {
+        /// What the configuration file says, with the defaults where it says nothing.
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $key: $type,)+
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($key: $default.into(),)+ }
+            }
+        }
+
+        /// All keys, in the order of the documentation.
+        pub const KEYS: &[Key] = &[
+            $(Key { name: stringify!($key), accepts: $accepts, doc: &[$($doc),+] },)+
+        ];
+
+        impl Config {
+            /// The value of a key as TOML, by the name of the key.
+            pub fn get(&self, name: &str) -> Option<String> {
+                match name {
+                    $(stringify!($key) => Some(self.$key.to_toml()),)+
+                    _ => None,
+                }
+            }
+
+            /// The first key that holds a value it does not accept.
+            fn refused(&self) -> Option<&'static Key> {
+                let values = [$(self.$key.value(),)+];
+                KEYS.iter().zip(values).find(|(key, value)| !key.accepts.allows(value)).map(|(key, _)| key)
+            }
+        }
+    };
+}
+
+config! {
+    /// Address and port of the HTTP server with the metrics: a loopback address.
+    /// Empty: no HTTP server.
+    listen: String = "127.0.0.1:9917", Accepts::Text;
+
+    /// Names, besides those of the loopback, that a request may have in its `Host` header,
+    /// as a page of another site could otherwise reach the server through its reader's browser.
+    allowed_hosts: Vec<String> = [], Accepts::Texts;
+
+    /// Directory for the control socket and the lock that keeps a second agent away.
+    runtime_dir: PathBuf = "/run/sortie", Accepts::Directory;
+
+    /// Group that may read the control socket, and with it everything `sortie top` shows.
+    /// Empty: only root may.
+    socket_group: String = "", Accepts::Text;
+
+    /// Sockets counted at the same time. Each takes about 250 bytes of kernel memory.
+    /// What finds no room is counted without its app, and reported.
+    flows_max: u32 = 16_384_u32, Accepts::Number(256, 262_144);
+
+    /// Apps told apart. Further ones are counted together as `(other)`.
+    apps_max: u32 = 256_u32, Accepts::Number(8, 4_096);
+
+    /// Destinations told apart, over all apps. Further ones are counted together as `(other)`.
+    destinations_max: u32 = 4_096_u32, Accepts::Number(64, 65_536);
+
+    /// Series in the metrics. Further apps are counted together as `(other)`.
+    series_max: u32 = 5_000_u32, Accepts::Number(100, 100_000);
+
+    /// Seconds until the kernel's counters are fetched even though nobody asks for them.
+    drain_interval_seconds: u32 = 60_u32, Accepts::Number(1, 3_600);
+
+    /// Where the cgroup2 file system is mounted.
+    /// Empty: it is looked up, and mounted where it is missing.
+    cgroup_root: PathBuf = "", Accepts::DirectoryOrNothing;
+
+    /// How much the agent writes to its standard error.
+    /// App names and addresses appear at `debug` only.
+    log_level: LogLevel = LogLevel::Warn, Accepts::OneOf(LogLevel::NAMES);
+}
+
+/// A key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The key, as written in the file.
+    pub name: &'static str,
+    /// The values it takes.
+    pub accepts: Accepts,
+    /// What it is for, in lines.
+    pub doc: &'static [&'static str],
+}
+
+/// The values a key takes. Its `Display` completes "must be ...".
+#[derive(Clone, Copy, Debug)]
+pub enum Accepts {
+    /// Any text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// An absolute path, short enough for a socket in it.
+    Directory,
+    /// An absolute path, or the empty text.
+    DirectoryOrNothing,
+    /// A whole number from the first to the second, both included.
+    Number(u32, u32),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+impl Accepts {
+    fn allows(self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Directory, Value::Path(path)) => {
+                path.is_absolute() && path.as_os_str().len() <= RUNTIME_DIR_BYTES_MAX
+            }
+            (Self::DirectoryOrNothing, Value::Path(path)) => {
+                path.is_absolute() || path.as_os_str().is_empty()
+            }
+            (Self::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
+            // Their types leave nothing to check.
+            (Self::Text | Self::Texts | Self::OneOf(_), _) => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Accepts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text in quotes"),
+            Self::Texts => f.write_str("a list of texts, as in [\"phone\", \"phone.lan\"]"),
+            Self::Directory => {
+                write!(f, "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes")
+            }
+            Self::DirectoryOrNothing => f.write_str("an absolute path in quotes, or \"\""),
+            Self::Number(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Self::OneOf(words) => {
+                f.write_str("one of ")?;
+                for (i, word) in words.iter().enumerate() {
+                    write!(f, "{}\"{word}\"", if i == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How much the agent logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What keeps the agent from working.
+    Error,
+    /// Also what it works without.
+    Warn,
+    /// Also what it does.
+    Info,
+    /// Also for whom: names and addresses.
+    Debug,
+}
+
+impl LogLevel {
+    /// The words the configuration has for them.
+    pub const NAMES: &[&str] = &["error", "warn", "info", "debug"];
+
+    /// The filter of the `log` crate.
+    pub const fn filter(self) -> log::LevelFilter {
+        match self {
+            Self::Error => log::LevelFilter::Error,
+            Self::Warn => log::LevelFilter::Warn,
+            Self::Info => log::LevelFilter::Info,
+            Self::Debug => log::LevelFilter::Debug,
+        }
+    }
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+///
+/// When the file cannot be read, is not TOML, or has a key or value that is not in [`KEYS`]. A file
+/// that was asked for must exist; without a path, [`DEFAULT_PATH`] may be missing.
+pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+    match read(file) {
+        Ok(text) => parse(file, &text),
+        Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            Ok(Config::default())
+        }
+        Err(error) => {
+            let remedy = match error.kind() {
+                io::ErrorKind::NotFound => "correct the path, or leave out `--config`",
+                io::ErrorKind::PermissionDenied => "make it readable for you, or use sudo",
+                _ => "it must be a text file in UTF-8 of at most 1 MiB",
+            };
+            Err(ConfigError::new(file, None, format!("cannot be read: {error}; {remedy}")))
+        }
+    }
+}
+
+/// Parses the text of a configuration file. The path only serves the messages.
+pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    let fail = |at: usize, message: String| ConfigError::new(file, Some(line(text, at)), message);
+    let start = |error: &toml::de::Error| error.span().map_or(text.len(), |span| span.start);
+
+    let table = DeTable::parse(text).map_err(|error| {
+        let message = error.message().replace('\n', ", ");
+        fail(start(&error), format!("not valid TOML: {message}; texts need quotes, lists [ ]"))
+    })?;
+    let table = table.get_ref();
+    // In the order of the file, so that the first mistake is reported first.
+    let mut keys: Vec<_> = table.keys().collect();
+    keys.sort_by_key(|key| key.span().start);
+    for key in keys {
+        if !KEYS.iter().any(|known| known.name == key.get_ref().as_ref()) {
+            return Err(fail(key.span().start, unknown(key.get_ref())));
+        }
+    }
+
+    let refuse = |key: &Key, span: Range<usize>| {
+        let written = text.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
+        let written: String = written.chars().filter(|c| !c.is_control()).take(40).collect();
+        fail(span.start, format!("`{}` must be {}, not {written}", key.name, key.accepts))
+    };
+    let config: Config = toml::from_str(text).map_err(|error| {
+        let at = start(&error);
+        let holder = table.iter().find(|(_, value)| value.span().contains(&at));
+        let known = holder.and_then(|(key, value)| Some((find(key.get_ref())?, value)));
+        match known {
+            Some((key, value)) => refuse(key, value.span()),
+            None => fail(at, error.message().replace('\n', ", ")),
+        }
+    })?;
+    match config.refused() {
+        Some(key) => Err(refuse(key, table.get(key.name).map_or(0..0, toml::Spanned::span))),
+        None => Ok(config),
+    }
+}
+
+fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+fn unknown(key: &str) -> String {
+    let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
+    match failure::nearest(key, KEYS.iter().map(|key| key.name)) {
+        Some(meant) => format!("unknown key `{shown}`; did you mean `{meant}`?"),
+        None => format!("unknown key `{shown}`; `sortie help config` lists them all"),
+    }
+}
+
+/// The number of the line this byte is on, from 1.
+fn line(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    use io::Read;
+    let mut text = String::new();
+    fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is too large"));
+    }
+    Ok(text)
+}
+
+/// Why the configuration cannot be used, where, and what to do: one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1, where there is one to point at.
+    pub line: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl ConfigError {
+    fn new(file: &Path, line: Option<usize>, message: String) -> Self {
+        Self { file: file.to_owned(), line, message }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+impl Error for ConfigError {}
+
+/// What can be checked of a value.
+enum Value<'a> {
+    Number(u32),
+    Path(&'a Path),
+    Other,
+}
+
+/// A type values can have.
+trait Setting {
+    fn to_toml(&self) -> String;
+
+    fn value(&self) -> Value<'_> {
+        Value::Other
+    }
+}
+
+impl Setting for u32 {
+    fn to_toml(&self) -> String {
+        self.to_string()
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::Number(*self)
+    }
+}
+
+impl Setting for String {
+    // TOML's basic strings take the escapes of Rust's `Debug` for all that a default can hold.
+    fn to_toml(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Setting for Vec<String> {
+    fn to_toml(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Setting for PathBuf {
+    fn to_toml(&self) -> String {
+        format!("{:?}", self.display().to_string())
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::Path(self)
+    }
+}
+
+impl Setting for LogLevel {
+    fn to_toml(&self) -> String {
+        format!("\"{}\"", format!("{self:?}").to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests;

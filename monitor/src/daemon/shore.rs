@@ -1,0 +1,295 @@
+//! The agent and the kernel: what one wants done is done here, and what the other says is passed on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aya::maps::{MapData, RingBuf};
+use monitor_ebpf::records::over_cause;
+
+use super::refusal;
+use crate::agent::{Agent, Command, Holders, Input};
+use crate::clock::Now;
+use crate::config::Config;
+use crate::event::decode::{self, RingEvent};
+use crate::event::Volume;
+use crate::export::Snapshot;
+use crate::export::snapshot::Health;
+use crate::failure::Failure;
+use crate::identity::DesktopIndex;
+use crate::kernel::loader::Order;
+use crate::kernel::{
+    self, Applications, Attached, cgroups, interfaces, process, sock_diag,
+};
+use crate::ledger::Limits;
+
+const PROC: &str = "/proc";
+
+/// Time between two checks whether the processes known still live.
+const LIVENESS: Duration = Duration::from_secs(30);
+
+/// The agent, the kernel's tables, and what was measured between them.
+#[derive(Debug)]
+pub(super) struct Shore {
+    agent: Agent,
+    kernel: Attached,
+    applications: Applications,
+    has_new_processes: bool,
+    started: Now,
+    liveness_ns: u64,
+    drains: u64,
+    drain_seconds_sum: f64,
+    drain_seconds_last: f64,
+}
+
+/// What a ring record was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    Process,
+    Pressure,
+    Bad,
+}
+
+impl Shore {
+    /// Attaches the programs and looks at what was there before them.
+    pub(super) fn start(
+        config: &Config,
+        object: Option<PathBuf>,
+    ) -> Result<(Self, RingBuf<MapData>), Failure> {
+        let order = Order {
+            object,
+            flows_max: config.flows_max,
+            datagrams_max: (config.flows_max / 4).max(256),
+        };
+        let root = (!config.cgroup_root.as_os_str().is_empty()).then_some(&*config.cgroup_root);
+        let mut kernel = kernel::attach(&order, root).map_err(refusal::attach)?;
+        let ring = kernel.take_ring().ok_or(Failure::NoEbpf)?;
+        let now = kernel::now();
+        let limits = Limits {
+            apps_max: usize::try_from(config.apps_max).unwrap_or(usize::MAX),
+            destinations_max: usize::try_from(config.destinations_max).unwrap_or(usize::MAX),
+        };
+        let mut shore = Self {
+            agent: Agent::new(limits, own_netns(&kernel)),
+            kernel,
+            applications: Applications::scan(Path::new("/")),
+            has_new_processes: false,
+            started: now,
+            liveness_ns: now.boot_ns,
+            drains: 0,
+            drain_seconds_sum: 0.0,
+            drain_seconds_last: 0.0,
+        };
+        shore.tell(Input::Interfaces(interfaces::read()));
+        shore.index_applications();
+        shore.perform(Command::FindSockets);
+        shore.arm();
+        Ok((shore, ring))
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.agent.handle(input, kernel::now());
+    }
+
+    /// Does what the agent wants until it wants no more.
+    fn work(&mut self) {
+        while let Some(command) = self.agent.next_command(kernel::now()) {
+            self.perform(command);
+        }
+    }
+
+    /// Takes a ring record. A new process is looked at before anything else happens.
+    pub(super) fn record(&mut self, bytes: &[u8]) -> Record {
+        match decode::ring_record(bytes) {
+            Ok(RingEvent::Process(owner)) => {
+                self.has_new_processes = true;
+                let facts = process::read(Path::new(PROC), owner.pid);
+                self.tell(Input::Inspected(owner, facts));
+                self.work();
+                Record::Process
+            }
+            Ok(RingEvent::Pressure) => Record::Pressure,
+            Err(error) => {
+                log::warn!("a record of the kernel could not be read: {error:?}");
+                self.tell(Input::BadRecord(error));
+                Record::Bad
+            }
+        }
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Inspect(owner) => {
+                let facts = process::read(Path::new(PROC), owner.pid);
+                self.tell(Input::Inspected(owner, facts));
+            }
+            Command::FindCgroup(id) => {
+                let path = cgroups::path_of(&self.kernel.root, id);
+                self.tell(Input::CgroupFound(id, path));
+            }
+            Command::FindSockets => {
+                let holders = find_sockets();
+                self.tell(Input::SocketsFound(holders));
+            }
+            Command::DeleteSockets(cookies) => {
+                for cookie in cookies {
+                    if let Err(error) = self.kernel.flows.delete(&cookie.to_ne_bytes()) {
+                        log::warn!("cannot delete a socket from the kernel's table: {error}");
+                    }
+                }
+            }
+            Command::DeletePeers(keys) => {
+                for key in keys {
+                    if let Err(error) = self.kernel.datagrams.delete(&key) {
+                        log::warn!("cannot delete a peer from the kernel's table: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at the kernel's tables; whether that brought anything.
+    pub(super) fn drain(&mut self, pressure: bool) -> bool {
+        let start = kernel::now();
+        if std::mem::take(&mut self.has_new_processes) && self.applications.stale() {
+            self.applications = Applications::scan(Path::new("/"));
+            self.index_applications();
+        }
+        self.tell(Input::DrainBegins { pressure });
+        self.work();
+        self.read_tables(start);
+        self.tell(Input::DrainEnds);
+        self.work();
+        self.tell(Input::Interfaces(interfaces::read()));
+        self.forget_dead(start);
+        self.arm();
+        let took = kernel::now().boot_ns.saturating_sub(start.boot_ns);
+        self.drains += 1;
+        self.drain_seconds_last = Duration::from_nanos(took).as_secs_f64();
+        self.drain_seconds_sum += self.drain_seconds_last;
+        self.agent.has_changed()
+    }
+
+    fn read_tables(&mut self, now: Now) {
+        let Self { agent, kernel, .. } = self;
+        let mut lanes = Vec::with_capacity(kernel.cpus);
+        let read = kernel.flows.read(|key, values| {
+            lanes.clear();
+            lanes.extend(values.filter_map(|value| decode::flow(key, value)));
+            agent.handle(Input::Socket(&lanes), now);
+        });
+        if let Err(error) = read {
+            log::error!("cannot read the kernel's table of sockets: {error}");
+        }
+        let mut lanes = Vec::with_capacity(kernel.cpus);
+        let read = kernel.datagrams.read(|key, values| {
+            lanes.clear();
+            lanes.extend(values.filter_map(|value| decode::datagram(key, value)));
+            agent.handle(Input::Peer(&lanes), now);
+        });
+        if let Err(error) = read {
+            log::error!("cannot read the kernel's table of peers: {error}");
+        }
+    }
+
+    /// Lets the programs announce the next process with the id of one that ended.
+    fn forget_dead(&mut self, now: Now) {
+        let all = now.is_past(self.liveness_ns, LIVENESS.as_secs());
+        if all {
+            self.liveness_ns = now.boot_ns;
+        }
+        let lives = |pid, ticks: Option<u64>| match ticks {
+            // It was gone before it could be looked at.
+            None => false,
+            Some(_) if !all => true,
+            ticks => process::start_ticks(Path::new(PROC), pid) == ticks,
+        };
+        for pid in self.agent.forget_dead(lives) {
+            if let Err(error) = self.kernel.processes.forget(pid) {
+                log::warn!("cannot forget a process in the kernel's table: {error}");
+            }
+        }
+    }
+
+    /// Asks the programs to say so when three quarters of the sockets' table are in use.
+    fn arm(&mut self) {
+        let (used, capacity) = self.kernel.flows.fill();
+        let room = (capacity / 4 * 3).saturating_sub(used).max(capacity / 16);
+        let share = (room / self.kernel.cpus.max(1) as u64).max(1);
+        if let Err(error) = self.kernel.stats.arm(share) {
+            log::warn!("cannot ask to be woken before the table of sockets is full: {error}");
+        }
+    }
+
+    fn index_applications(&mut self) {
+        let mut index = DesktopIndex::default();
+        self.applications.take_files().for_each(|file| index.insert(&file));
+        self.tell(Input::Desktop(index));
+    }
+
+    /// The state as it is.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let stats = self.kernel.stats.stats().unwrap_or(monitor_ebpf::StatsRecord::ZERO);
+        let (flows, flows_max) = self.kernel.flows.fill();
+        let (datagrams, datagrams_max) = self.kernel.datagrams.fill();
+        let health = Health {
+            hooks: self.kernel.hooks(),
+            ring_lost: stats.ring_lost,
+            maps: vec![("flows", flows, flows_max), ("datagrams", datagrams, datagrams_max)],
+            over: self.over(),
+            drains: self.drains,
+            drain_seconds_sum: self.drain_seconds_sum,
+            drain_seconds_last: self.drain_seconds_last,
+            started_unix_ms: kernel::now().unix_ms_at(self.started.boot_ns),
+            ..Health::default()
+        };
+        self.agent.snapshot(health, kernel::now())
+    }
+
+    fn over(&self) -> Vec<(&'static str, Volume, Volume)> {
+        let causes = self.kernel.stats.over().unwrap_or_default();
+        let code = |cause| match cause {
+            over_cause::FLOWS_FULL => "flows_full",
+            over_cause::DATAGRAMS_FULL => "datagrams_full",
+            _ => "no_socket",
+        };
+        (0..)
+            .zip(causes)
+            .map(|(cause, over)| {
+                let counters = over.counters;
+                let tx = Volume { bytes: counters.tx_bytes, packets: counters.tx_packets };
+                let rx = Volume { bytes: counters.rx_bytes, packets: counters.rx_packets };
+                (code(cause), tx, rx)
+            })
+            .collect()
+    }
+}
+
+/// Who holds which socket; `None` without `sock_diag`.
+fn find_sockets() -> Option<Holders> {
+    let proc_root = Path::new(PROC);
+    let sockets = match sock_diag::sockets_everywhere(proc_root) {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            log::info!("cannot list sockets: {error}");
+            return None;
+        }
+    };
+    let holders = sock_diag::holders(proc_root);
+    let holder = |inode: &u64| holders.get(inode).copied();
+    Some(sockets.iter().map(|(cookie, inode)| (*cookie, holder(inode))).collect())
+}
+
+/// The cookie of the agent's network namespace, as the programs see it: they have just noted it with a
+/// socket made here. 0, which no namespace has, when they have not.
+fn own_netns(kernel: &Attached) -> u64 {
+    let Ok(socket) = std::net::UdpSocket::bind("127.0.0.1:0") else {
+        return 0;
+    };
+    let Ok(cookie) = rustix::net::sockopt::socket_cookie(&socket) else {
+        return 0;
+    };
+    let key = cookie.to_ne_bytes();
+    let lanes = kernel.flows.get(&key).unwrap_or_default();
+    let owner = lanes.iter().find_map(|lane| decode::flow(&key, lane)?.owner);
+    owner.map_or(0, |owner| owner.netns)
+}

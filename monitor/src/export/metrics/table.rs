@@ -1,0 +1,330 @@
+//! The metrics: one table, from which the collector and METRICS.md are made. No other place spells
+//! a metric's name.
+
+use crate::event::Volume;
+use crate::export::snapshot::InterfaceRow;
+use crate::ledger::Totals;
+
+use super::series::{AppSeries, PROTOCOLS, SCOPES};
+use super::{Samples, View};
+
+/// A metric: what it is called and means, and how its samples are read from a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The name, after the conventions of Prometheus ("Metric and label naming").
+    pub name: &'static str,
+    /// Whether it only ever rises.
+    pub kind: Type,
+    /// The labels of its samples, in the order of the output.
+    pub labels: &'static [Label],
+    /// What it counts: one sentence.
+    pub help: &'static str,
+    pub(super) read: fn(&View<'_>, &mut Samples),
+}
+
+/// The types of metric in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Only ever rises, and starts again at zero with the agent.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+}
+
+impl Type {
+    /// The word for it in the text format.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+macro_rules! labels {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// The labels: a closed list, so that no process id, port or address can become one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Label {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Label {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name in the output.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What its values mean, in lines.
+            pub const fn meaning(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &[$($doc),+],)+
+                }
+            }
+        }
+    };
+}
+
+labels! {
+    /// The id of the app: stable, unique within its `kind`. `(other)` is everything that found no
+    /// room of its own, `(kernel)` the kernel, `(unknown:REASON)` nobody, for that reason.
+    App = "app",
+    /// What `app` is the id of: `flatpak`, `desktop`, `snap`, `click`, `android`, `container`,
+    /// `service`, `user_service`, `script`, `executable`, `comm`, `kernel`, `unknown`, `other`.
+    Kind = "kind",
+    /// `tcp`, `udp`, `icmp` or `other`.
+    Protocol = "protocol",
+    /// How far the packets went: `loopback` (this device), `link` (the next cable or cell), `lan`
+    /// (private networks) or `internet`.
+    Scope = "scope",
+    /// How the app was recognised, which says how far to trust it: `flatpak`, `container_cgroup`,
+    /// `package_unit`, `desktop_unit`, `desktop_env`, `service_unit`, `desktop_exec`, `script`,
+    /// `executable`, `comm` or `none`.
+    Rung = "rung",
+    /// The app's name for people, or empty.
+    Name = "name",
+    /// The name of the app's icon in the icon theme, or empty.
+    Icon = "icon",
+    /// The network interface.
+    Device = "device",
+    /// Why bytes have no app. Of an interface: `link_headers` for what the link adds to each packet
+    /// of an app, `other` for the rest. Of sockets: the code of the reason.
+    Cause = "cause",
+    /// `transmit` or `receive`.
+    Direction = "direction",
+    /// What was wrong with a record: `truncated` or `unknown`.
+    Reason = "reason",
+    /// The eBPF map.
+    Map = "map",
+    /// The place in the kernel.
+    Hook = "hook",
+    /// The version of this program.
+    Version = "version",
+}
+
+const PER_CLASS: &[Label] = &[Label::App, Label::Kind, Label::Protocol, Label::Scope];
+const PER_APP: &[Label] = &[Label::App, Label::Kind];
+const PER_DEVICE: &[Label] = &[Label::Device];
+const PER_DEVICE_CAUSE: &[Label] = &[Label::Device, Label::Cause];
+
+/// Series of an app for each protocol and scope.
+pub(super) const SERIES_PER_CLASS: usize = series(true);
+
+/// The most series an app can have: all protocols, all scopes.
+pub const SERIES_PER_APP: usize = PROTOCOLS.len() * SCOPES.len() * SERIES_PER_CLASS + series(false);
+
+/// How many metrics of an app are told apart by protocol and scope, or are not.
+const fn series(by_class: bool) -> usize {
+    let mut count = 0;
+    let mut rest = METRICS;
+    while let [metric, others @ ..] = rest {
+        rest = others;
+        if let [Label::App, more @ ..] = metric.labels {
+            let is_by_class = matches!(more, [Label::Kind, Label::Protocol, ..]);
+            count += (is_by_class == by_class) as usize;
+        }
+    }
+    count
+}
+
+macro_rules! metrics {
+    ($($kind:ident $name:literal $labels:expr, $help:literal, $read:expr;)+) => {
+        /// All metrics, in the order of the output.
+        pub const METRICS: &[Metric] = &[
+            $(Metric { name: $name, kind: Type::$kind, labels: $labels, help: $help, read: $read },)+
+        ];
+    };
+}
+
+metrics! {
+    Counter "sortie_app_transmit_bytes_total" PER_CLASS,
+        "Bytes of the IP packets the app sent, headers included.",
+        |view, out| per_class(view, out, |totals| totals.tx.bytes);
+    Counter "sortie_app_receive_bytes_total" PER_CLASS,
+        "Bytes of the IP packets the app received, headers included.",
+        |view, out| per_class(view, out, |totals| totals.rx.bytes);
+    Counter "sortie_app_transmit_packets_total" PER_CLASS,
+        "IP packets the app sent.",
+        |view, out| per_class(view, out, |totals| totals.tx.packets);
+    Counter "sortie_app_receive_packets_total" PER_CLASS,
+        "IP packets the app received.",
+        |view, out| per_class(view, out, |totals| totals.rx.packets);
+    Counter "sortie_app_connections_total" PER_CLASS,
+        "Connections the app opened; without TCP, peers it sent a first packet to.",
+        |view, out| per_class(view, out, |totals| totals.connections);
+    Counter "sortie_app_accepted_connections_total" PER_CLASS,
+        "Connections others opened to the app.",
+        |view, out| per_class(view, out, |totals| totals.accepted);
+    Counter "sortie_app_connection_failures_total" PER_CLASS,
+        "TCP connections the app opened that ended without ever being established.",
+        |view, out| per_class(view, out, |totals| totals.failures);
+    Gauge "sortie_app_info" &[Label::App, Label::Kind, Label::Rung, Label::Name, Label::Icon],
+        "Always 1: how the app was recognised, and what people call it.",
+        |view, out| for app in &view.apps.rows {
+            out.push(&[&app.app, app.kind.label(), app.rung.label(), &app.name, &app.icon], 1.0);
+        };
+    Gauge "sortie_app_first_seen_timestamp_seconds" PER_APP,
+        "When the agent first saw the app on the network, since the Unix epoch.",
+        |view, out| per_app(view, out, |app| seconds(app.first_seen_unix_ms));
+    Gauge "sortie_app_last_seen_timestamp_seconds" PER_APP,
+        "When the agent last saw the app on the network, since the Unix epoch.",
+        |view, out| per_app(view, out, |app| seconds(app.last_seen_unix_ms));
+
+    Counter "sortie_interface_transmit_bytes_total" PER_DEVICE,
+        "Bytes the interface sent since the agent started, link headers included, as the kernel \
+         counts them.",
+        |view, out| per_device(view, out, |row| number(row.tx.bytes));
+    Counter "sortie_interface_receive_bytes_total" PER_DEVICE,
+        "Bytes the interface received since the agent started, link headers included, as the \
+         kernel counts them.",
+        |view, out| per_device(view, out, |row| number(row.rx.bytes));
+    Counter "sortie_interface_attributed_transmit_bytes_total" PER_DEVICE,
+        "Bytes sent through the interface and counted under an app, without link headers.",
+        |view, out| per_device(view, out, |row| number(row.attributed_tx.bytes));
+    Counter "sortie_interface_attributed_receive_bytes_total" PER_DEVICE,
+        "Bytes received through the interface and counted under an app, without link headers.",
+        |view, out| per_device(view, out, |row| number(row.attributed_rx.bytes));
+    Gauge "sortie_interface_unattributed_transmit_bytes" PER_DEVICE_CAUSE,
+        "Bytes the interface sent since the agent started that are counted under no app.",
+        |view, out| unattributed(view, out, |row| {
+            (row.tx.bytes, row.attributed_tx.bytes, row.link_header_tx_bytes)
+        });
+    Gauge "sortie_interface_unattributed_receive_bytes" PER_DEVICE_CAUSE,
+        "Bytes the interface received since the agent started that are counted under no app.",
+        |view, out| unattributed(view, out, |row| {
+            (row.rx.bytes, row.attributed_rx.bytes, row.link_header_rx_bytes)
+        });
+    Counter "sortie_over_bytes_total" &[Label::Direction, Label::Cause],
+        "Bytes of IP packets that could not be counted under a socket.",
+        |view, out| over(view, out, |volume| volume.bytes);
+    Counter "sortie_over_packets_total" &[Label::Direction, Label::Cause],
+        "IP packets that could not be counted under a socket.",
+        |view, out| over(view, out, |volume| volume.packets);
+
+    Counter "sortie_ring_records_lost_total" &[],
+        "Records the kernel had to drop because the ring was full.",
+        |view, out| out.count(view.snapshot.health.ring_lost);
+    Counter "sortie_ring_records_invalid_total" &[Label::Reason],
+        "Records from the kernel that the agent could not read.",
+        |view, out| {
+            out.push(&["truncated"], number(view.snapshot.health.records_truncated));
+            out.push(&["unknown"], number(view.snapshot.health.records_unknown));
+        };
+    Gauge "sortie_map_entries" &[Label::Map],
+        "Entries in the eBPF map.",
+        |view, out| for (map, used, _) in &view.snapshot.health.maps {
+            out.push(&[map], number(*used));
+        };
+    Gauge "sortie_map_capacity" &[Label::Map],
+        "Entries the eBPF map has room for.",
+        |view, out| for (map, _, capacity) in &view.snapshot.health.maps {
+            out.push(&[map], number(*capacity));
+        };
+    Counter "sortie_apps_capped_total" &[],
+        "Apps counted in (other) because the agent keeps no more of them.",
+        |view, out| out.count(view.snapshot.health.apps_capped);
+    Counter "sortie_destinations_capped_total" &[],
+        "Destinations counted together because the agent keeps no more of them.",
+        |view, out| out.count(view.snapshot.health.destinations_capped);
+    Gauge "sortie_series_capped" &[],
+        "Series of apps that are summed up in (other) because the metrics show no more of them.",
+        |view, out| out.count(view.apps.capped);
+    Gauge "sortie_hook_attached" &[Label::Hook],
+        "1 where the eBPF program is attached, 0 where it is not and its part is missing.",
+        |view, out| for (hook, is_attached) in &view.snapshot.health.hooks {
+            out.push(&[hook], f64::from(u8::from(*is_attached)));
+        };
+    Counter "sortie_drains_total" &[],
+        "Times the kernel's counters were fetched.",
+        |view, out| out.count(view.snapshot.health.drains);
+    Counter "sortie_drain_duration_seconds_total" &[],
+        "Time spent on fetching the kernel's counters.",
+        |view, out| out.push(&[], view.snapshot.health.drain_seconds_sum);
+    Gauge "sortie_drain_last_duration_seconds" &[],
+        "Time the latest fetch of the kernel's counters took.",
+        |view, out| out.push(&[], view.snapshot.health.drain_seconds_last);
+    Gauge "sortie_flows" &[],
+        "Sockets the kernel's maps hold.",
+        |view, out| out.count(view.snapshot.health.flows);
+    Gauge "sortie_processes" &[],
+        "Processes the agent knows.",
+        |view, out| out.count(view.snapshot.health.processes);
+    Counter "sortie_processes_missed_total" &[],
+        "Processes that ended before the agent could read whose they were.",
+        |view, out| out.count(view.snapshot.health.processes_missed);
+    Gauge "sortie_start_time_seconds" &[],
+        "When the agent started, since the Unix epoch.",
+        |view, out| out.push(&[], seconds(view.snapshot.health.started_unix_ms));
+    Gauge "sortie_build_info" &[Label::Version],
+        "Always 1: the version that runs.",
+        |_, out| out.push(&[env!("CARGO_PKG_VERSION")], 1.0);
+}
+
+fn per_class(view: &View<'_>, out: &mut Samples, value: fn(&Totals) -> u64) {
+    for app in &view.apps.rows {
+        for (protocol, scope, totals) in app.classes.iter() {
+            let labels = [&app.app, app.kind.label(), protocol.label(), scope.label()];
+            out.push(&labels, number(value(totals)));
+        }
+    }
+}
+
+fn per_app(view: &View<'_>, out: &mut Samples, value: fn(&AppSeries<'_>) -> f64) {
+    for app in &view.apps.rows {
+        out.push(&[&app.app, app.kind.label()], value(app));
+    }
+}
+
+fn per_device(view: &View<'_>, out: &mut Samples, value: fn(&InterfaceRow) -> f64) {
+    for row in &view.snapshot.interfaces {
+        out.push(&[&row.name], value(row));
+    }
+}
+
+/// `parts` are the bytes of the interface, those attributed, and those of link headers.
+///
+/// The rest keeps its sign, so that the parts always add up to the whole.
+fn unattributed(view: &View<'_>, out: &mut Samples, parts: fn(&InterfaceRow) -> (u64, u64, u64)) {
+    for row in &view.snapshot.interfaces {
+        let (whole, attributed, link_headers) = parts(row);
+        let rest = i128::from(whole) - i128::from(attributed) - i128::from(link_headers);
+        out.push(&[&row.name, "link_headers"], number(link_headers));
+        out.push(&[&row.name, "other"], signed(rest));
+    }
+}
+
+fn over(view: &View<'_>, out: &mut Samples, value: fn(&Volume) -> u64) {
+    for (cause, sent, received) in &view.snapshot.health.over {
+        out.push(&["transmit", cause], number(value(sent)));
+        out.push(&["receive", cause], number(value(received)));
+    }
+}
+
+/// A count as a sample's value. Prometheus keeps floating-point numbers: beyond 2^53 (9 petabytes)
+/// the last digits go, here as there.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the format has no other numbers"
+)]
+pub(super) fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// A difference of counts, within the limit of [`number`].
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the format has no other numbers"
+)]
+fn signed(difference: i128) -> f64 {
+    difference as f64
+}
+
+/// Milliseconds as seconds, the base unit.
+fn seconds(milliseconds: u64) -> f64 {
+    number(milliseconds) / 1000.0
+}

@@ -1,0 +1,253 @@
+//! From cumulative counters of sockets to what was added since the last look.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{Slot, Totals};
+use crate::event::{Counters, Datagram, Flow, Peer, Protocol, SocketKind};
+
+/// After its closing a socket is kept for so long at least: what it still had to send leaves now.
+const LINGER_NS: u64 = 10_000_000_000;
+
+/// The same when the table of sockets fills up: the round trips of a busy link.
+const LINGER_UNDER_PRESSURE_NS: u64 = 200_000_000;
+
+/// A closed socket is kept until nothing passed for so long.
+const QUIET_NS: u64 = 5_000_000_000;
+
+/// An open socket that was silent for so long may have gone without a word: the subflows of MPTCP do.
+const SUSPECT_NS: u64 = 600_000_000_000;
+
+/// Sockets remembered after they left the table, so that a late packet finds its app.
+const RETIRED_MAX: usize = 4_096;
+
+/// A socket at the last look.
+#[derive(Clone, Debug)]
+struct Socket {
+    app: Option<Slot>,
+    local: bool,
+    lanes: Vec<Known>,
+    changed_ns: u64,
+    verified_ns: u64,
+    failed: bool,
+    drain: u64,
+}
+
+/// What is remembered of one CPU's counters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    counters: Counters,
+    attempts: u16,
+    /// The peer whose first packet has been counted as an opening.
+    opened: Option<Peer>,
+}
+
+/// A further peer of a socket at the last look.
+#[derive(Clone, Copy, Debug)]
+struct KnownPeer {
+    counters: Counters,
+    changed_ns: u64,
+    drain: u64,
+}
+
+/// Key of a further peer: cookie, peer, interface and CPU.
+type PeerKey = (u64, Option<Peer>, u32, u16);
+
+/// What became of a socket or a peer since the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays.
+    Stays,
+    /// It is closed and silent: delete it from the kernel's table.
+    Finished,
+    /// It is open and was silent for so long that it may be gone: see whether it still exists.
+    Suspect,
+}
+
+/// The counters of all sockets as they were at the last look.
+#[derive(Debug, Default)]
+pub struct FlowBook {
+    sockets: BTreeMap<u64, Socket>,
+    peers: BTreeMap<PeerKey, KnownPeer>,
+    retired: BTreeMap<u64, (Option<Slot>, bool)>,
+    retired_order: VecDeque<u64>,
+    drain: u64,
+}
+
+impl FlowBook {
+    /// A look at all sockets begins.
+    pub fn begin(&mut self) {
+        self.drain += 1;
+    }
+
+    /// A look at all sockets is complete: what was not seen is gone.
+    pub fn end(&mut self) {
+        let drain = self.drain;
+        self.sockets.retain(|_, socket| socket.drain == drain);
+        self.peers.retain(|_, peer| peer.drain == drain);
+    }
+
+    /// Sockets remembered.
+    pub fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// The app a socket belongs to, if that is known, and whether the socket lives in the agent's own
+    /// network namespace.
+    pub fn app(&self, cookie: u64) -> Option<(Slot, bool)> {
+        let socket = self.sockets.get(&cookie).map(|socket| (socket.app, socket.local));
+        let (app, local) = socket.or_else(|| self.retired.get(&cookie).copied())?;
+        Some((app?, local))
+    }
+
+    /// Whether a socket was seen in the present look or the one before.
+    pub fn is_known(&self, cookie: u64) -> bool {
+        self.sockets.contains_key(&cookie)
+    }
+
+    /// Notes the app a socket belongs to.
+    pub fn assign(&mut self, cookie: u64, app: Slot, local: bool) {
+        if let Some(socket) = self.sockets.get_mut(&cookie) {
+            socket.app = Some(app);
+            socket.local = local;
+        }
+    }
+
+    /// A socket was looked for and exists.
+    pub fn verify(&mut self, cookie: u64, now_ns: u64) {
+        if let Some(socket) = self.sockets.get_mut(&cookie) {
+            socket.verified_ns = now_ns;
+        }
+    }
+
+    /// Takes a look at a socket, as CPU `lane` counted it: what was added.
+    pub fn flow(&mut self, flow: &Flow, lane: u16, now_ns: u64) -> Totals {
+        let retired = self.retired.get(&flow.cookie).copied();
+        let drain = self.drain;
+        let socket = self.sockets.entry(flow.cookie).or_insert_with(|| Socket {
+            app: retired.and_then(|(app, _)| app),
+            local: retired.is_none_or(|(_, local)| local),
+            lanes: Vec::new(),
+            changed_ns: now_ns,
+            verified_ns: now_ns,
+            failed: false,
+            drain,
+        });
+        socket.drain = drain;
+        let lane = usize::from(lane);
+        if socket.lanes.len() <= lane {
+            socket.lanes.resize(lane + 1, Known::default());
+        }
+        let opened = retired.is_some()
+            || socket.lanes.iter().any(|known| known.opened == Some(flow.peer));
+        let Some(known) = socket.lanes.get_mut(lane) else {
+            return Totals::default();
+        };
+        let totals = known.advance(flow, opened);
+        if !totals.is_zero() {
+            socket.changed_ns = now_ns;
+        }
+        totals
+    }
+
+    /// The fate of a socket after all its lanes were looked at. `flow` is their sum; failed connections
+    /// are counted here, once, when the socket is closed. Under `pressure` it finishes sooner.
+    pub fn fate(&mut self, flow: &Flow, now_ns: u64, pressure: bool) -> (Fate, u64) {
+        let Some(socket) = self.sockets.get_mut(&flow.cookie) else {
+            return (Fate::Stays, 0);
+        };
+        let Some(closed_ns) = flow.closed_ns else {
+            let silent = now_ns.saturating_sub(socket.changed_ns.max(socket.verified_ns));
+            let fate = if silent >= SUSPECT_NS { Fate::Suspect } else { Fate::Stays };
+            return (fate, 0);
+        };
+        let failures = if socket.failed { 0 } else { failures(flow) };
+        socket.failed = true;
+        let age = now_ns.saturating_sub(closed_ns);
+        let quiet = now_ns.saturating_sub(socket.changed_ns);
+        let finished = if pressure {
+            age >= LINGER_UNDER_PRESSURE_NS
+        } else {
+            age >= LINGER_NS && quiet >= QUIET_NS
+        };
+        (if finished { Fate::Finished } else { Fate::Stays }, failures)
+    }
+
+    /// A socket was deleted from the kernel's table.
+    pub fn retire(&mut self, cookie: u64) {
+        let Some(socket) = self.sockets.remove(&cookie) else {
+            return;
+        };
+        if self.retired.insert(cookie, (socket.app, socket.local)).is_none() {
+            self.retired_order.push_back(cookie);
+        }
+        if self.retired_order.len() > RETIRED_MAX
+            && let Some(oldest) = self.retired_order.pop_front()
+        {
+            self.retired.remove(&oldest);
+        }
+    }
+
+    /// Takes a look at a further peer of a socket, as CPU `lane` counted it: what was added, and whether
+    /// it can be deleted. A peer comes back when it is heard of again, so silence is enough.
+    pub fn datagram(&mut self, datagram: &Datagram, lane: u16, now_ns: u64) -> (Totals, Fate) {
+        let key = (datagram.cookie, datagram.peer, datagram.ifindex, lane);
+        let before = self.peers.get(&key).copied();
+        let added = datagram.counters.since(before.map_or_else(Counters::default, |b| b.counters));
+        let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
+        // Packets of TCP get here from listeners and from the kernel's own sockets: no connections.
+        if before.is_none() && !added.is_zero() && datagram.protocol != Protocol::Tcp {
+            totals.accepted = u64::from(datagram.inbound);
+            totals.connections = u64::from(!datagram.inbound);
+        }
+        let changed_ns = match before {
+            Some(before) if added.is_zero() => before.changed_ns,
+            _ => now_ns,
+        };
+        // Per CPU another lane may have changed: there it stays until its socket is gone.
+        let open = self.sockets.contains_key(&datagram.cookie);
+        let linger = if open { LINGER_NS * 6 } else { QUIET_NS };
+        if now_ns.saturating_sub(changed_ns) >= linger {
+            self.peers.remove(&key);
+            return (totals, Fate::Finished);
+        }
+        let known = KnownPeer { counters: datagram.counters, changed_ns, drain: self.drain };
+        self.peers.insert(key, known);
+        (totals, Fate::Stays)
+    }
+}
+
+impl Known {
+    /// What was added since the last look at this lane. `opened` tells that the opening was counted
+    /// before: on another CPU, or before the socket was retired.
+    fn advance(&mut self, flow: &Flow, opened: bool) -> Totals {
+        let added = flow.counters.since(self.counters);
+        let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
+        let inbound = flow.accepted || flow.inbound;
+        if flow.peer.protocol == Protocol::Tcp && !inbound {
+            totals.connections = u64::from(flow.attempts.saturating_sub(self.attempts));
+        } else if is_listener(flow) {
+            // What it accepts has sockets of its own, and they count.
+        } else if self.opened.is_none() && !flow.counters.is_zero() {
+            self.opened = Some(flow.peer);
+            totals.accepted = u64::from(inbound && !opened);
+            totals.connections = u64::from(!inbound && !opened);
+        }
+        self.counters = flow.counters;
+        self.attempts = flow.attempts.max(self.attempts);
+        totals
+    }
+}
+
+/// Whether packets reach the socket before there is a connection.
+fn is_listener(flow: &Flow) -> bool {
+    flow.peer.protocol == Protocol::Tcp && flow.inbound && !flow.accepted && !flow.established
+}
+
+/// Attempts of a closed socket that never became a connection.
+fn failures(flow: &Flow) -> u64 {
+    let tcp = flow.peer.protocol == Protocol::Tcp && flow.kind != SocketKind::Raw;
+    if !tcp || flow.accepted || flow.inbound {
+        return 0;
+    }
+    u64::from(flow.attempts).saturating_sub(u64::from(flow.established))
+}
