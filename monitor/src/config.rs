@@ -13,6 +13,10 @@ use toml::de::DeTable;
 
 use crate::failure;
 
+mod setting;
+
+use setting::{Setting, Value};
+
 /// Where the configuration is looked for when no path is given.
 pub const DEFAULT_PATH: &str = "/etc/sortie/sortie.toml";
 
@@ -54,7 +58,8 @@ macro_rules! config {
             /// The first key that holds a value it does not accept.
             fn refused(&self) -> Option<&'static Key> {
                 let values = [$(self.$key.value(),)+];
-                KEYS.iter().zip(values).find(|(key, value)| !key.accepts.allows(value)).map(|(key, _)| key)
+                let mut pairs = KEYS.iter().zip(values);
+                pairs.find(|(key, value)| !key.accepts.allows(value)).map(|(key, _)| key)
             }
         }
     };
@@ -65,8 +70,8 @@ config! {
     /// Empty: no HTTP server.
     listen: String = "127.0.0.1:9917", Accepts::Text;
 
-    /// Names, besides those of the loopback, that a request may have in its `Host` header,
-    /// as a page of another site could otherwise reach the server through its reader's browser.
+    /// Names a request may have in its `Host` header, besides those of the loopback.
+    /// Others are refused, or any web page could read the metrics through its reader's browser.
     allowed_hosts: Vec<String> = [], Accepts::Texts;
 
     /// Directory for the control socket and the lock that keeps a second agent away.
@@ -152,7 +157,10 @@ impl fmt::Display for Accepts {
             Self::Text => f.write_str("a text in quotes"),
             Self::Texts => f.write_str("a list of texts, as in [\"phone\", \"phone.lan\"]"),
             Self::Directory => {
-                write!(f, "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes")
+                write!(
+                    f,
+                    "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes"
+                )
             }
             Self::DirectoryOrNothing => f.write_str("an absolute path in quotes, or \"\""),
             Self::Number(min, max) => write!(f, "a whole number from {min} to {max}"),
@@ -215,7 +223,11 @@ pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
                 io::ErrorKind::PermissionDenied => "make it readable for you, or use sudo",
                 _ => "it must be a text file in UTF-8 of at most 1 MiB",
             };
-            Err(ConfigError::new(file, None, format!("cannot be read: {error}; {remedy}")))
+            Err(ConfigError::new(
+                file,
+                None,
+                format!("cannot be read: {error}; {remedy}"),
+            ))
         }
     }
 }
@@ -227,22 +239,40 @@ pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
 
     let table = DeTable::parse(text).map_err(|error| {
         let message = error.message().replace('\n', ", ");
-        fail(start(&error), format!("not valid TOML: {message}; texts need quotes, lists [ ]"))
+        fail(
+            start(&error),
+            format!("not valid TOML: {message}; texts need quotes, lists [ ]"),
+        )
     })?;
     let table = table.get_ref();
     // In the order of the file, so that the first mistake is reported first.
     let mut keys: Vec<_> = table.keys().collect();
     keys.sort_by_key(|key| key.span().start);
     for key in keys {
-        if !KEYS.iter().any(|known| known.name == key.get_ref().as_ref()) {
+        if !KEYS
+            .iter()
+            .any(|known| known.name == key.get_ref().as_ref())
+        {
             return Err(fail(key.span().start, unknown(key.get_ref())));
         }
     }
 
     let refuse = |key: &Key, span: Range<usize>| {
-        let written = text.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
-        let written: String = written.chars().filter(|c| !c.is_control()).take(40).collect();
-        fail(span.start, format!("`{}` must be {}, not {written}", key.name, key.accepts))
+        let written = text
+            .get(span.clone())
+            .unwrap_or_default()
+            .lines()
+            .next()
+            .unwrap_or_default();
+        let written: String = written
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(40)
+            .collect();
+        fail(
+            span.start,
+            format!("`{}` must be {}, not {written}", key.name, key.accepts),
+        )
     };
     let config: Config = toml::from_str(text).map_err(|error| {
         let at = start(&error);
@@ -254,7 +284,10 @@ pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
         }
     })?;
     match config.refused() {
-        Some(key) => Err(refuse(key, table.get(key.name).map_or(0..0, toml::Spanned::span))),
+        Some(key) => Err(refuse(
+            key,
+            table.get(key.name).map_or(0..0, toml::Spanned::span),
+        )),
         None => Ok(config),
     }
 }
@@ -273,16 +306,20 @@ fn unknown(key: &str) -> String {
 
 /// The number of the line this byte is on, from 1.
 fn line(text: &str, at: usize) -> usize {
-    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+    1 + text.get(..at).unwrap_or(text).matches('\n').count()
 }
 
 fn read(file: &Path) -> io::Result<String> {
     use io::Read;
     let mut text = String::new();
-    fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    fs::File::open(file)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is too large"));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "the file is too large",
+        ));
     }
     Ok(text)
 }
@@ -300,7 +337,11 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn new(file: &Path, line: Option<usize>, message: String) -> Self {
-        Self { file: file.to_owned(), line, message }
+        Self {
+            file: file.to_owned(),
+            line,
+            message,
+        }
     }
 }
 
@@ -316,60 +357,6 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// What can be checked of a value.
-enum Value<'a> {
-    Number(u32),
-    Path(&'a Path),
-    Other,
-}
-
-/// A type values can have.
-trait Setting {
-    fn to_toml(&self) -> String;
-
-    fn value(&self) -> Value<'_> {
-        Value::Other
-    }
-}
-
-impl Setting for u32 {
-    fn to_toml(&self) -> String {
-        self.to_string()
-    }
-
-    fn value(&self) -> Value<'_> {
-        Value::Number(*self)
-    }
-}
-
-impl Setting for String {
-    // TOML's basic strings take the escapes of Rust's `Debug` for all that a default can hold.
-    fn to_toml(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
-impl Setting for Vec<String> {
-    fn to_toml(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
-impl Setting for PathBuf {
-    fn to_toml(&self) -> String {
-        format!("{:?}", self.display().to_string())
-    }
-
-    fn value(&self) -> Value<'_> {
-        Value::Path(self)
-    }
-}
-
-impl Setting for LogLevel {
-    fn to_toml(&self) -> String {
-        format!("\"{}\"", format!("{self:?}").to_lowercase())
-    }
-}
-
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

@@ -160,7 +160,10 @@ pub enum Failure {
 impl Failure {
     /// A failed system call: `what` was being done, and to what.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { what: what.into(), source }
+        Self::Io {
+            what: what.into(),
+            source,
+        }
     }
 
     /// Which of the ways it is.
@@ -298,84 +301,28 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Letters to insert, delete or replace to make one word the other (Levenshtein).
+/// Letters to insert, delete, replace or swap with their neighbour to make one word the other.
 fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (above, a) in from.chars().enumerate() {
-        let mut diagonal = above;
-        let mut left = above + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(to.chars()) {
-            let best = (diagonal + usize::from(a != b)).min(left + 1).min(*cell + 1);
-            diagonal = std::mem::replace(cell, best);
-            left = best;
+    let to: Vec<char> = to.chars().collect();
+    let mut before_last = Vec::new();
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    let mut previous = None;
+    for a in from.chars() {
+        let mut row = vec![last[0] + 1];
+        for (j, &b) in to.iter().enumerate() {
+            let mut best = (last[j] + usize::from(a != b))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
+            if j > 0 && a == to[j - 1] && previous == Some(b) {
+                best = best.min(before_last[j - 1] + 1);
+            }
+            row.push(best);
         }
-        if let Some(first) = row.first_mut() {
-            *first = above + 1;
-        }
+        before_last = std::mem::replace(&mut last, row);
+        previous = Some(a);
     }
-    row.last().copied().unwrap_or_default()
+    last[to.len()]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_codes_are_unique_ascending_and_never_success() {
-        let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
-        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
-        assert!(codes.iter().all(|code| (1..126).contains(code)), "{codes:?}");
-    }
-
-    #[test]
-    fn every_meaning_is_one_sentence() {
-        for exit in Exit::ALL {
-            assert!(exit.meaning().ends_with('.'), "{exit:?}: {}", exit.meaning());
-            assert!(!exit.meaning().starts_with(' '), "{exit:?}");
-        }
-    }
-
-    #[test]
-    fn failures_are_one_line() {
-        let failures = [
-            Failure::Usage("unknown option".to_owned()),
-            Failure::NoCgroup2 { root: None },
-            Failure::NoCgroup2 { root: Some("/x".into()) },
-            Failure::CgroupV1Only,
-            Failure::KernelTooOld { running: "4.19.0".to_owned(), needed: "5.10" },
-            Failure::PortInUse { address: "127.0.0.1:9917".to_owned() },
-            Failure::AgentRunning { runtime_dir: "/run/sortie".into(), pid: Some(12) },
-            Failure::NoAgent { socket: "/run/sortie/sortie.sock".into() },
-            Failure::NotLoopback { address: "0.0.0.0:9917".to_owned() },
-            Failure::NoEbpf,
-            Failure::HookTaken { hook: "cgroup_skb/egress".to_owned(), cgroup: "/c".into() },
-            Failure::RuntimeDir { path: "/run/sortie".into(), source: io::ErrorKind::Other.into() },
-            Failure::io("cannot read /proc/stat", io::ErrorKind::NotFound.into()),
-        ];
-        for failure in failures {
-            let text = failure.to_string();
-            assert!(!text.contains('\n') && !text.contains("  "), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn only_the_end_of_a_verifier_log_is_shown() {
-        let log = "1\n2\n3\n\n4\n5\nR1 invalid \x1b[31mmem access\nprocessed 12 insns\n";
-        let failure = Failure::Verifier { program: "egress".to_owned(), log: log.to_owned() };
-        let text = failure.to_string();
-        assert!(text.contains("`egress`"));
-        assert!(
-            text.ends_with("\n  3\n  4\n  5\n  R1 invalid [31mmem access\n  processed 12 insns")
-        );
-    }
-
-    #[test]
-    fn nearest_finds_slips_and_refuses_guesses() {
-        let keys = ["flows_max", "apps_max", "listen"];
-        assert_eq!(nearest("flow_max", keys), Some("flows_max"));
-        assert_eq!(nearest("lisen", keys), Some("listen"));
-        assert_eq!(nearest("colour", keys), None);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("kitten", "sitting"), 3);
-    }
-}
+mod tests;

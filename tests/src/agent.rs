@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::wait::PATIENCE;
-use crate::{Launch, Metrics, Namespace, Running, Scratch, eventually, http, program};
+use crate::{App, Launch, Metrics, Namespace, Running, Scratch, eventually, http, program};
 
 /// What the agent says when it watches and answers; the URL follows.
 const READY: &str = "sortie: ready, metrics at http://";
@@ -271,6 +271,13 @@ impl Agent {
             errors: settled(&self.running),
         }
     }
+}
+
+/// An app in what [`Agent::apps`] gives.
+pub fn find<'a>(document: &'a Value, app: &App) -> Option<&'a Value> {
+    let apps = document["apps"].as_array()?;
+    apps.iter()
+        .find(|row| row["kind"] == *app.kind && row["id"] == *app.id)
 }
 
 /// What a program that has ended wrote to standard error, all of it.

@@ -8,19 +8,19 @@ const BYTES: u64 = 300_001;
 
 /// A way to send over TCP.
 #[derive(Clone, Copy, Debug)]
-pub struct Tcp {
+pub struct Tcp<'a> {
     /// What the client does, for messages.
-    pub what: &'static str,
+    pub what: &'a str,
     /// The family of the addresses on the wire.
     pub family: Family,
     /// Words for the client beside address and bytes.
-    pub client: &'static str,
+    pub client: &'a str,
     /// Words for the server.
-    pub server: &'static str,
+    pub server: &'a str,
 }
 
 /// The plain ways.
-pub const TCP: [Tcp; 3] = [
+pub const TCP: [Tcp<'static>; 3] = [
     Tcp {
         what: "TCP over IPv4",
         family: Family::V4,
@@ -42,12 +42,12 @@ pub const TCP: [Tcp; 3] = [
 ];
 
 /// A client sends, and the server closes first: every packet has the client's socket at one end.
-pub fn tcp(agent: &Agent, case: Tcp) {
+pub fn tcp(agent: &Agent, case: Tcp<'_>) {
     tcp_on(agent, case, Network::pair(), BYTES);
 }
 
 /// The same on a network of choice, with as many bytes as wanted.
-pub fn tcp_on(agent: &Agent, case: Tcp, network: Network, bytes: u64) {
+pub fn tcp_on(agent: &Agent, case: Tcp<'_>, network: Network, bytes: u64) {
     let stage = Stage::on(network, case.family);
     let wire = stage.wire(Protocol::Tcp);
     let (server, to) = stage.serve(&format!(
@@ -67,29 +67,29 @@ pub fn tcp_on(agent: &Agent, case: Tcp, network: Network, bytes: u64) {
 
 /// A way to send datagrams.
 #[derive(Clone, Copy, Debug)]
-pub struct Udp {
+pub struct Udp<'a> {
     /// What the client does, for messages.
-    pub what: &'static str,
+    pub what: &'a str,
     /// The family of the addresses on the wire.
     pub family: Family,
     /// Words for the client beside its destinations.
-    pub client: &'static str,
+    pub client: &'a str,
     /// Datagrams on the wire to each destination.
     pub datagrams: u64,
-    /// Bytes of each that are not headers.
-    pub bytes: u64,
+    /// Bytes to each destination that are not headers.
+    pub payload: u64,
     /// How many destinations.
     pub destinations: u8,
 }
 
 /// The plain ways.
-pub const UDP: [Udp; 7] = [
+pub const UDP: [Udp<'static>; 7] = [
     Udp {
         what: "connected UDP over IPv4",
         family: Family::V4,
         client: "udp --connected --count 200 --bytes 333 --echo",
         datagrams: 200,
-        bytes: 333,
+        payload: 200 * 333,
         destinations: 1,
     },
     Udp {
@@ -97,7 +97,7 @@ pub const UDP: [Udp; 7] = [
         family: Family::V6,
         client: "udp --connected --count 200 --bytes 333 --echo",
         datagrams: 200,
-        bytes: 333,
+        payload: 200 * 333,
         destinations: 1,
     },
     Udp {
@@ -105,7 +105,7 @@ pub const UDP: [Udp; 7] = [
         family: Family::V4,
         client: "udp --connected --mapped --count 200 --bytes 333 --echo",
         datagrams: 200,
-        bytes: 333,
+        payload: 200 * 333,
         destinations: 1,
     },
     Udp {
@@ -113,7 +113,7 @@ pub const UDP: [Udp; 7] = [
         family: Family::V4,
         client: "udp --count 50 --bytes 1200 --echo",
         datagrams: 50,
-        bytes: 1200,
+        payload: 50 * 1200,
         destinations: 4,
     },
     Udp {
@@ -121,7 +121,7 @@ pub const UDP: [Udp; 7] = [
         family: Family::V6,
         client: "udp --count 50 --bytes 1200 --echo",
         datagrams: 50,
-        bytes: 1200,
+        payload: 50 * 1200,
         destinations: 4,
     },
     Udp {
@@ -129,7 +129,7 @@ pub const UDP: [Udp; 7] = [
         family: Family::V4,
         client: "udp --mapped --count 50 --bytes 7 --echo",
         datagrams: 50,
-        bytes: 7,
+        payload: 50 * 7,
         destinations: 4,
     },
     Udp {
@@ -137,18 +137,18 @@ pub const UDP: [Udp; 7] = [
         family: Family::V4,
         client: "udp --mmsg --count 500 --bytes 100",
         datagrams: 500,
-        bytes: 100,
+        payload: 500 * 100,
         destinations: 3,
     },
 ];
 
 /// A client sends datagrams to as many servers as it takes; those that answer are counted too.
-pub fn udp(agent: &Agent, case: Udp) {
+pub fn udp(agent: &Agent, case: Udp<'_>) {
     udp_on(agent, case, Network::pair());
 }
 
 /// The same on a network of choice.
-pub fn udp_on(agent: &Agent, case: Udp, network: Network) {
+pub fn udp_on(agent: &Agent, case: Udp<'_>, network: Network) {
     let stage = Stage::on(network, case.family);
     let wire = stage.wire(Protocol::Udp);
     let server = if case.client.contains("--echo") {
@@ -168,13 +168,13 @@ pub fn udp_on(agent: &Agent, case: Udp, network: Network) {
         let report = server.done();
         assert_eq!(
             report.number::<u64>("received"),
-            case.datagrams * case.bytes,
+            case.payload,
             "{}",
             case.what
         );
     }
     let destinations = u64::from(case.destinations);
-    let sent = case.datagrams * case.bytes * destinations;
+    let sent = case.payload * destinations;
     // Each destination is a peer that the client speaks to first, and to each server the client is
     // one that spoke first.
     let claims = [Claim::of(stage.app(), &wire)

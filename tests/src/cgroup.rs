@@ -1,19 +1,28 @@
 //! Cgroups of their own for actors, named so that they are recognised as an app.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
 use crate::scratch::unique;
 use crate::{App, eventually};
 
-/// A directory in the cgroup2 tree, removed when dropped together with those of its parents it
-/// had to make. What still runs in it is killed.
+/// How long a cgroup may take to become empty after what runs in it was killed.
+const EMPTY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The directories that the tests of this process had to make. A parent goes when the last of its
+/// children does, whoever made it.
+static MADE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A directory in the cgroup2 tree, removed when dropped together with those of its parents that
+/// had to be made. What still runs in it is killed.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
-    made: Vec<PathBuf>,
     app: App,
 }
 
@@ -27,19 +36,21 @@ impl Cgroup {
 
     /// A cgroup by its path below the root, and the app that processes in it must be known as.
     pub fn new(path: &str, app: App) -> Self {
-        let mut made = Vec::new();
+        let mut made = MADE.lock().expect("nobody panics with it");
         let mut directory = root();
         for part in path.split('/').filter(|part| !part.is_empty()) {
             directory.push(part);
             match fs::create_dir(&directory) {
-                Ok(()) => made.push(directory.clone()),
+                Ok(()) => drop(made.insert(directory.clone())),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => panic!("{}: {error}", directory.display()),
+                Err(error) => {
+                    drop(made);
+                    panic!("{}: {error}", directory.display());
+                }
             }
         }
         Self {
             path: directory,
-            made,
             app,
         }
     }
@@ -57,24 +68,27 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // A second panic would hide the first: try once and leave the rest.
-            drop(fs::write(self.path.join("cgroup.kill"), "1"));
-            for path in self.made.iter().rev() {
-                drop(fs::remove_dir(path));
+        // It may be empty, or an old kernel may not have it (5.14); then removing it says so.
+        drop(fs::write(self.path.join("cgroup.kill"), "1"));
+        let remove = || {
+            let path = self.path.display();
+            fs::remove_dir(&self.path).map_err(|error| format!("{path}: {error}"))
+        };
+        if thread::panicking() {
+            // A second panic would hide the first.
+            if let Err(error) = remove() {
+                eprintln!("stays behind: {error}");
             }
-            return;
+        } else {
+            eventually("removal of a cgroup", EMPTY_PATIENCE, remove);
         }
-        if self.made.contains(&self.path) {
-            drop(fs::write(self.path.join("cgroup.kill"), "1"));
-            eventually("removal of a cgroup", Duration::from_secs(5), || {
-                let path = self.path.display();
-                fs::remove_dir(&self.path).map_err(|error| format!("{path}: {error}"))
-            });
-        }
-        // Parents may be in use by others by now.
-        for path in self.made.iter().rev().filter(|path| **path != self.path) {
-            drop(fs::remove_dir(path));
+        let mut made = MADE.lock().expect("nobody panics with it");
+        made.remove(&self.path);
+        for parent in self.path.ancestors().skip(1) {
+            // One that is still in use goes with its last child.
+            if made.contains(parent) && fs::remove_dir(parent).is_ok() {
+                made.remove(parent);
+            }
         }
     }
 }

@@ -21,8 +21,12 @@ pub mod names {
     pub const ACCEPTED: &str = "sortie_app_accepted_connections_total";
     /// TCP connections that never came about.
     pub const FAILURES: &str = "sortie_app_connection_failures_total";
-    /// What an interface carried and no app accounts for.
-    pub const UNATTRIBUTED_TRANSMIT: &str = "sortie_interface_unattributed_transmit_bytes";
+    /// Bytes an interface sent that an app accounts for.
+    pub const INTERFACE_ATTRIBUTED_TRANSMIT: &str =
+        "sortie_interface_attributed_transmit_bytes_total";
+    /// Bytes an interface sent that no app accounts for.
+    pub const INTERFACE_UNATTRIBUTED_TRANSMIT: &str =
+        "sortie_interface_unattributed_transmit_bytes";
 }
 
 /// An app as the labels name it.

@@ -68,13 +68,15 @@ impl Host {
     }
 }
 
-/// Two hosts that reach each other.
-#[derive(Debug)]
+/// Two hosts that reach each other. Clones are the same hosts.
+#[derive(Clone, Debug)]
 pub struct Network {
     /// Where the clients run.
     pub client: Host,
     /// Where the servers run.
     pub server: Host,
+    /// What is between them lives as long as they do.
+    _router: Option<Namespace>,
 }
 
 impl Network {
@@ -93,7 +95,11 @@ impl Network {
         let client = Host::new(0, 1, v4, v6);
         let server = Host::new(0, 2, v4, v6);
         connect(&client, INTERFACE, &server, INTERFACE);
-        Self { client, server }
+        Self {
+            client,
+            server,
+            _router: None,
+        }
     }
 
     /// Two hosts with a router between them. The client's kernel leaves segmentation to its
@@ -114,12 +120,15 @@ impl Network {
         router.namespace.set("net.ipv6.conf.all.forwarding", "1");
         for (host, gateway) in [(&client, &router), (&server, &far)] {
             host.namespace.ip(&format!(
-                "route add default via {}\n-6 route add default via {}",
+                "route add 0.0.0.0/0 via {}\nroute add ::/0 via {}",
                 gateway.v4, gateway.v6
             ));
         }
-        // The client's interface keeps the router's alive.
-        Self { client, server }
+        Self {
+            client,
+            server,
+            _router: Some(router.namespace),
+        }
     }
 
     /// Counts what the client sends and receives. Both are counted where they arrive.
@@ -169,7 +178,8 @@ fn connect(one: &Host, one_interface: &str, two: &Host, two_interface: &str) {
         two.namespace.path(),
     ));
     for (host, interface) in [(one, one_interface), (two, two_interface)] {
-        host.namespace.offload(interface, "tso off gso off gro off");
+        host.namespace
+            .offload(interface, "tso off gso off gro off tx-udp-segmentation off");
         host.namespace.ip(&format!(
             "link set {interface} mtu 1500 up\n\
              address add {}/24 dev {interface}\n\

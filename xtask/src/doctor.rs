@@ -59,11 +59,9 @@ impl Row {
         match &self.state {
             State::Found(what) => format!("  {:<14} {what}\n", self.part),
             State::Missing { why, commands } => {
-                let mut text = format!("  {:<14} MISSING: {why}\n", self.part);
-                for command in commands {
-                    text += &format!("  {:<14}   {command}\n", "");
-                }
-                text
+                let command = |command: &String| format!("  {:<14}   {command}\n", "");
+                let commands: String = commands.iter().map(command).collect();
+                format!("  {:<14} MISSING: {why}\n{commands}", self.part)
             }
         }
     }

@@ -88,13 +88,10 @@ fn compile(workspace: &Workspace, kit: &Kit, object: Object) -> Result<PathBuf> 
     let target = workspace.target().join("ebpf-build");
     let mut cargo = command(workspace, kit);
     cargo.args(["build", "--package", "monitor-ebpf", "--bin", object.bin]);
-    cargo.args([
-        "--features",
-        object.features,
-        "--release",
-        "--target",
-        BPF_TARGET,
-    ]);
+    cargo.args(["--release", "--target", BPF_TARGET]);
+    if !object.features.is_empty() {
+        cargo.args(["--features", object.features]);
+    }
     cargo.arg("--target-dir").arg(&target).arg(exec::color());
     if kit.compiler.core == Core::Source {
         cargo.args(["-Z", "build-std=core"]);

@@ -256,22 +256,22 @@ impl<'a> Installer<'a> {
         by_hand: &str,
         arrived: impl Fn(&Self) -> Result<T>,
     ) -> Result<T> {
-        let mut last = None;
-        for way in ways {
-            let taken = way.iter().try_for_each(|step| self.take(step));
-            match taken.and_then(|()| arrived(self)) {
+        let Some((last, others)) = ways.split_last() else {
+            bail!("this has to be done by hand: {by_hand}");
+        };
+        for way in others {
+            match self.go(way, &arrived) {
                 Ok(found) => return Ok(found),
-                Err(error) => {
-                    println!("  that did not work: {error:#}");
-                    last = Some(error);
-                }
+                Err(error) => println!("  that did not work ({error:#}); trying another way"),
             }
         }
-        let advice = format!("this has to be done by hand: {by_hand}");
-        Err(last.map_or_else(
-            || anyhow!("{advice}"),
-            |error| error.context(advice.clone()),
-        ))
+        self.go(last, &arrived)
+            .context("could not install what is missing")
+    }
+
+    fn go<T>(&mut self, way: &[Step], arrived: impl Fn(&Self) -> Result<T>) -> Result<T> {
+        way.iter().try_for_each(|step| self.take(step))?;
+        arrived(self)
     }
 
     fn take(&mut self, step: &Step) -> Result<()> {
@@ -447,14 +447,22 @@ mod tests {
         let good = step(machine.script("usr/bin/good", "true")?);
         let mut installer = Installer::new(&places, &workspace);
         let arrived = |_: &Installer<'_>| Ok(7);
-        assert_eq!(installer.first_way(&[bad.clone(), good], "-", arrived)?, 7);
-        let error = installer
-            .first_way(&[bad], "advice", arrived)
-            .map_err(|e| format!("{e:#}"));
-        let error = error.err().unwrap_or_default();
-        assert!(
-            error.starts_with("this has to be done by hand: advice: failed"),
-            "{error}"
+        assert_eq!(
+            installer.first_way(&[bad.clone(), good], "advice", arrived)?,
+            7
+        );
+        let mut told = |ways: &[Vec<Step>]| {
+            installer
+                .first_way(ways, "advice", arrived)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            told(&[bad]),
+            Err("could not install what is missing".to_owned())
+        );
+        assert_eq!(
+            told(&[]),
+            Err("this has to be done by hand: advice".to_owned())
         );
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(crate) struct Places {
 impl Places {
     /// This machine's.
     pub(crate) fn of_this_machine() -> Self {
-        let home = env::var_os("HOME").map_or_else(|| "/root".into(), PathBuf::from);
+        let home = env::var_os("HOME").map_or_else(|| "/".into(), PathBuf::from);
         let folder =
             |variable: &str, default: &str| named(variable).unwrap_or_else(|| home.join(default));
         let mut path: Vec<PathBuf> = env::var_os("PATH")

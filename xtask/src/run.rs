@@ -2,8 +2,8 @@
 
 use std::{ffi::OsString, os::unix::process::CommandExt as _};
 
-use anyhow::{Context as _, Result};
-use lexopt::{Arg, Parser};
+use anyhow::{Context as _, Result, bail};
+use lexopt::Parser;
 
 use crate::{
     agent, ebpf, exec, install::Installer, places::Places, root::Root, workspace::Workspace,
@@ -30,11 +30,6 @@ impl Options {
             None => Ok(Self {
                 arguments: Vec::new(),
             }),
-            Some(Arg::Long("help") | Arg::Short('h')) => {
-                anyhow::bail!(
-                    "`cargo xtask --help` tells the tasks, `cargo xtask run -- --help` the agent's options"
-                )
-            }
             Some(other) => Err(anyhow::Error::from(other.unexpected()))
                 .context("the agent's own arguments come after `--`"),
         }
@@ -48,11 +43,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!(
         "Sortie: builds the eBPF programs and the agent, installing what that takes, and starts it."
     );
+    let root = Root::here(&places);
+    if root == Root::No {
+        bail!("the agent needs root, and there is neither sudo nor doas: run this as root");
+    }
     let kit = Installer::new(&places, &workspace).kit()?;
     ebpf::build(&workspace, &kit, &[ebpf::DEFAULT])?;
     let program = agent::build(&workspace, true, ebpf::DEFAULT)?;
 
-    let root = Root::here(&places);
     let short = workspace.short(&program).display();
     println!("  agent       {short}");
     println!();

@@ -7,6 +7,10 @@ use lexopt::{Arg, Parser};
 
 use crate::failure::{Failure, nearest};
 
+mod options;
+
+pub use options::{OPTIONS, Opt};
+
 /// Seconds between two refreshes of `sortie top` when nothing else is asked for.
 pub const INTERVAL_SECONDS: u32 = 2;
 
@@ -116,60 +120,6 @@ impl Verb {
     }
 }
 
-/// An option, beside `--help` and `--version`.
-#[derive(Clone, Copy, Debug)]
-pub struct Opt {
-    /// What it is called, without the dashes.
-    pub name: &'static str,
-    /// What stands for its value in the help, if it takes one.
-    pub value: Option<&'static str>,
-    /// The commands that take it.
-    pub verbs: &'static [Verb],
-    /// What it does: one line of the help.
-    pub doc: &'static str,
-}
-
-/// All options. An option may be here twice, with different commands.
-pub const OPTIONS: &[Opt] = &[
-    Opt {
-        name: "once",
-        value: None,
-        verbs: &[Verb::Top],
-        doc: "Print one table and end, as when standard output is no terminal",
-    },
-    Opt {
-        name: "interval",
-        value: Some("SECONDS"),
-        verbs: &[Verb::Top],
-        doc: "Refresh this often, 1 to 3600 [2]",
-    },
-    Opt {
-        name: "json",
-        value: None,
-        verbs: &[Verb::Apps],
-        doc: "Print everything the agent knows as one JSON document",
-    },
-    Opt {
-        name: "all",
-        value: None,
-        verbs: &[Verb::Top, Verb::Apps],
-        doc: "Count traffic within this device (loopback) as well",
-    },
-    Opt { name: "json", value: None, verbs: &[Verb::Check], doc: "Print JSON instead of text" },
-    Opt {
-        name: "ebpf-object",
-        value: Some("FILE"),
-        verbs: &[Verb::Run],
-        doc: "For developers: load this eBPF object, not the built-in one",
-    },
-    Opt {
-        name: "config",
-        value: Some("FILE"),
-        verbs: &Verb::ALL,
-        doc: "Read this file instead of /etc/sortie/sortie.toml",
-    },
-];
-
 /// Parses the words after the program's name.
 ///
 /// # Errors
@@ -184,12 +134,17 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure>
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(help(verb.into())),
             Arg::Short('V') | Arg::Long("version") => {
-                return Ok(Args { config: None, command: Command::Version });
+                return Ok(Args {
+                    config: None,
+                    command: Command::Version,
+                });
             }
             Arg::Short(letter) => return Err(unknown_option(&format!("-{letter}"), verb)),
             Arg::Long(name) => {
                 let name = name.to_owned();
-                let known = OPTIONS.iter().find(|option| option.name == name && option.fits(verb));
+                let known = OPTIONS
+                    .iter()
+                    .find(|option| option.name == name && option.fits(verb));
                 let option = known.ok_or_else(|| unknown_option(&format!("--{name}"), verb))?;
                 typed.set(option, &mut parser)?;
             }
@@ -244,23 +199,24 @@ impl Typed {
                 ));
             }
             None => Command::Help(Topic::Short),
-            Some(Verb::Run) => Command::Run(Run { ebpf_object: self.ebpf_object }),
+            Some(Verb::Run) => Command::Run(Run {
+                ebpf_object: self.ebpf_object,
+            }),
             Some(Verb::Top) => Command::Top(Top {
                 once: self.once,
                 all: self.all,
                 interval_seconds: self.interval_seconds.unwrap_or(INTERVAL_SECONDS),
             }),
-            Some(Verb::Apps) => Command::Apps(Apps { json: self.json, all: self.all }),
+            Some(Verb::Apps) => Command::Apps(Apps {
+                json: self.json,
+                all: self.all,
+            }),
             Some(Verb::Check) => Command::Check(Check { json: self.json }),
         };
-        Ok(Args { config: self.config, command })
-    }
-}
-
-impl Opt {
-    /// Whether it may stand after this command; before any, only what all commands take.
-    fn fits(&self, verb: Option<Verb>) -> bool {
-        verb.map_or(self.verbs.len() == Verb::ALL.len(), |verb| self.verbs.contains(&verb))
+        Ok(Args {
+            config: self.config,
+            command,
+        })
     }
 }
 
@@ -271,7 +227,10 @@ impl From<Option<Verb>> for Topic {
 }
 
 fn help(topic: Topic) -> Args {
-    Args { config: None, command: Command::Help(topic) }
+    Args {
+        config: None,
+        command: Command::Help(topic),
+    }
 }
 
 /// What follows `sortie help`.
@@ -287,28 +246,41 @@ fn topic(parser: &mut Parser) -> Result<Args, Failure> {
         (None, "config") => Topic::Config,
         (None, "exit-codes") => Topic::ExitCodes,
         (None, word) => {
-            let topics = Verb::ALL.map(Verb::name).into_iter().chain(["config", "exit-codes"]);
+            let topics = Verb::ALL
+                .map(Verb::name)
+                .into_iter()
+                .chain(["config", "exit-codes"]);
             let remedy = match nearest(word, topics) {
                 Some(meant) => format!("did you mean `sortie help {meant}`?"),
                 None => "`sortie --help` lists the topics".to_owned(),
             };
-            return Err(Failure::Usage(format!("no help on `{}`; {remedy}", shown(word))));
+            return Err(Failure::Usage(format!(
+                "no help on `{}`; {remedy}",
+                shown(word)
+            )));
         }
     }))
 }
 
 fn verb_of(word: &str) -> Result<Verb, Failure> {
-    Verb::ALL.into_iter().find(|verb| verb.name() == word).ok_or_else(|| {
-        let remedy = match nearest(word, Verb::ALL.map(Verb::name).into_iter().chain(["help"])) {
-            Some(meant) => format!("did you mean `sortie {meant}`?"),
-            None => "`sortie --help` lists the commands".to_owned(),
-        };
-        Failure::Usage(format!("unknown command `{}`; {remedy}", shown(word)))
-    })
+    Verb::ALL
+        .into_iter()
+        .find(|verb| verb.name() == word)
+        .ok_or_else(|| {
+            let remedy = match nearest(word, Verb::ALL.map(Verb::name).into_iter().chain(["help"]))
+            {
+                Some(meant) => format!("did you mean `sortie {meant}`?"),
+                None => "`sortie --help` lists the commands".to_owned(),
+            };
+            Failure::Usage(format!("unknown command `{}`; {remedy}", shown(word)))
+        })
 }
 
 fn interval(word: &str) -> Result<u32, Failure> {
-    let seconds = word.parse().ok().filter(|seconds| (1..=INTERVAL_SECONDS_MAX).contains(seconds));
+    let seconds = word
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=INTERVAL_SECONDS_MAX).contains(seconds));
     seconds.ok_or_else(|| {
         Failure::Usage(format!(
             "`--interval` takes whole seconds from 1 to {INTERVAL_SECONDS_MAX}, not `{}`",
@@ -320,29 +292,48 @@ fn interval(word: &str) -> Result<u32, Failure> {
 fn unknown_option(option: &str, verb: Option<Verb>) -> Failure {
     let name = option.trim_start_matches('-');
     let elsewhere = || OPTIONS.iter().find(|other| other.name == name);
-    let known = OPTIONS.iter().filter(|option| option.fits(verb)).map(|option| option.name);
+    let known = OPTIONS
+        .iter()
+        .filter(|option| option.fits(verb))
+        .map(|option| option.name);
     let option = shown(option);
-    Failure::Usage(match (verb, nearest(name, known.chain(["help", "version"]))) {
-        (Some(verb), Some(meant)) => {
-            format!("unknown option `{option}` for `sortie {}`; did you mean `--{meant}`?", verb.name())
-        }
-        (Some(verb), None) => {
-            format!("unknown option `{option}` for `sortie {}`; see `sortie help {0}`", verb.name())
-        }
-        (None, Some(meant)) => format!("unknown option `{option}`; did you mean `--{meant}`?"),
-        (None, None) => match elsewhere().and_then(|other| other.verbs.first()) {
-            Some(verb) => {
-                format!("`{option}` stands after its command, as in `sortie {} {option}`", verb.name())
+    Failure::Usage(
+        match (verb, nearest(name, known.chain(["help", "version"]))) {
+            (Some(verb), Some(meant)) => {
+                format!(
+                    "unknown option `{option}` for `sortie {}`; did you mean `--{meant}`?",
+                    verb.name()
+                )
             }
-            None => format!("unknown option `{option}`; see `sortie --help`"),
+            (Some(verb), None) => {
+                format!(
+                    "unknown option `{option}` for `sortie {}`; see `sortie help {0}`",
+                    verb.name()
+                )
+            }
+            (None, Some(meant)) => format!("unknown option `{option}`; did you mean `--{meant}`?"),
+            (None, None) => match elsewhere().and_then(|other| other.verbs.first()) {
+                Some(verb) => {
+                    format!(
+                        "`{option}` stands after its command, as in `sortie {} {option}`",
+                        verb.name()
+                    )
+                }
+                None => format!("unknown option `{option}`; see `sortie --help`"),
+            },
         },
-    })
+    )
 }
 
 fn not_understood(error: &lexopt::Error) -> Failure {
     Failure::Usage(match error {
-        lexopt::Error::MissingValue { option: Some(option) } => {
-            format!("`{}` needs a value after it; see `sortie --help`", shown(option))
+        lexopt::Error::MissingValue {
+            option: Some(option),
+        } => {
+            format!(
+                "`{}` needs a value after it; see `sortie --help`",
+                shown(option)
+            )
         }
         lexopt::Error::UnexpectedValue { option, .. } => {
             format!("`{}` takes no value; see `sortie --help`", shown(option))
@@ -357,4 +348,5 @@ fn shown(word: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

@@ -55,7 +55,7 @@ fn open(path: &Path) -> io::Result<UnixStream> {
 
 fn read(stream: &mut UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
-    let mut chunk = [0; 64 << 10];
+    let mut chunk = vec![0; 64 << 10];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -63,6 +63,10 @@ fn read(stream: &mut UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
         }
         stream.set_read_timeout(Some(left))?;
         let read = match stream.read(&mut chunk) {
+            Ok(0) if answer.is_empty() => {
+                let text = "it closed the connection instead; it may be ending, ask again";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
             Ok(0) => return Ok(answer),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -70,22 +74,30 @@ fn read(stream: &mut UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
             Err(error) => return Err(error),
         };
         if answer.len() + read > ANSWER_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 64 MiB"));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it is longer than 64 MiB",
+            ));
         }
         answer.extend_from_slice(chunk.get(..read).unwrap_or_default());
     }
 }
 
 fn late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "none came within 10 seconds; is the agent stopped?")
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "none came within 10 seconds; is the agent stopped?",
+    )
 }
 
 /// Why there is no connection, and what to do.
 fn refused(error: io::Error, path: &Path, config: &Config) -> Failure {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
-            Failure::NoAgent { socket: path.to_owned() }
-        }
+        io::ErrorKind::NotFound
+        | io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::NotADirectory => Failure::NoAgent {
+            socket: path.to_owned(),
+        },
         io::ErrorKind::PermissionDenied => Failure::Privileges {
             what: format!("you may not ask the agent at {}", path.display()),
             remedy: match config.socket_group.as_str() {

@@ -115,14 +115,29 @@ fn options(wanted: impl Fn(&Opt) -> bool) -> String {
         .iter()
         .filter(|option| wanted(option))
         .map(|option| {
-            let value = option.value.map(|value| format!(" {value}")).unwrap_or_default();
+            let value = option
+                .value
+                .map(|value| format!(" {value}"))
+                .unwrap_or_default();
             (format!("    --{}{value}", option.name), option.doc)
         })
         .collect();
-    rows.push(("-h, --help".to_owned(), "Explain the program or the command"));
+    rows.push((
+        "-h, --help".to_owned(),
+        "Explain the program or the command",
+    ));
     rows.push(("-V, --version".to_owned(), "Print the version"));
-    let width = rows.iter().map(|(option, _)| option.len()).max().unwrap_or_default();
-    rows.iter().map(|(option, doc)| format!("  {option:width$}  {doc}\n")).collect()
+    let width = rows
+        .iter()
+        .map(|(option, _)| option.len())
+        .max()
+        .unwrap_or_default();
+    let mut text = String::new();
+    for (option, doc) in rows {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  {option:width$}  {doc}");
+    }
+    text
 }
 
 fn config() -> String {
@@ -150,7 +165,9 @@ fn exit_codes() -> String {
     for exit in Exit::ALL {
         let _ = writeln!(text, "  {:2}  {}", exit.code(), exit.meaning());
     }
-    text.push_str("\nEach but 0 comes with a line on standard error: what, where, and what to do.\n");
+    text.push_str(
+        "\nEach but 0 comes with a line on standard error: what, where, and what to do.\n",
+    );
     text
 }
 
@@ -159,7 +176,12 @@ mod tests {
     use super::*;
 
     fn all_topics() -> Vec<Topic> {
-        let mut topics = vec![Topic::Short, Topic::Program, Topic::Config, Topic::ExitCodes];
+        let mut topics = vec![
+            Topic::Short,
+            Topic::Program,
+            Topic::Config,
+            Topic::ExitCodes,
+        ];
         topics.extend(Verb::ALL.map(Topic::Of));
         topics
     }
@@ -168,7 +190,10 @@ mod tests {
     fn every_text_fits_a_terminal_of_80_columns() {
         for topic in all_topics() {
             for line in text(topic).lines() {
-                assert!(line.chars().count() <= 80 || topic == Topic::Config, "{line}");
+                assert!(
+                    line.chars().count() <= 80 || topic == Topic::Config,
+                    "{line}"
+                );
                 assert_eq!(line, line.trim_end(), "{topic:?}");
             }
         }
@@ -177,17 +202,27 @@ mod tests {
     #[test]
     fn the_list_of_commands_is_complete() {
         for verb in Verb::ALL {
-            assert!(COMMANDS.contains(&format!("\n  {} ", verb.name())), "{verb:?}");
+            assert!(
+                COMMANDS.contains(&format!("\n  {} ", verb.name())),
+                "{verb:?}"
+            );
         }
     }
 
     #[test]
     fn every_exit_code_and_key_is_explained() {
         for exit in Exit::ALL {
-            assert!(exit_codes().contains(&format!("\n  {:2}  ", exit.code())), "{exit:?}");
+            assert!(
+                exit_codes().contains(&format!("\n  {:2}  ", exit.code())),
+                "{exit:?}"
+            );
         }
         for key in KEYS {
-            assert!(config().contains(&format!("\n  {} = ", key.name)), "{}", key.name);
+            assert!(
+                config().contains(&format!("\n  {} = ", key.name)),
+                "{}",
+                key.name
+            );
         }
     }
 }

@@ -22,7 +22,11 @@ impl Screen {
     /// Takes the terminal: keys come one by one, and are not shown.
     pub(super) fn enter() -> Result<Self, Failure> {
         let stdin = io::stdin();
-        let keyboard = if isatty(&stdin) { tcgetattr(&stdin).ok() } else { None };
+        let keyboard = if isatty(&stdin) {
+            tcgetattr(&stdin).ok()
+        } else {
+            None
+        };
         let screen = Self { keyboard };
         if let Some(before) = &screen.keyboard {
             let mut raw = before.clone();
@@ -36,11 +40,18 @@ impl Screen {
     }
 
     /// Replaces what is shown, without a moment of emptiness.
-    #[expect(clippy::unused_self, reason = "drawing without having entered would spoil a terminal")]
+    #[expect(
+        clippy::unused_self,
+        reason = "drawing without having entered would spoil a terminal"
+    )]
     pub(super) fn draw(&self, lines: &[String]) -> Result<(), Failure> {
-        // Home; each line and what the last frame left behind it; what it left below.
-        let body = lines.join("\x1b[K\r\n");
-        super::print(&format!("\x1b[H{body}\x1b[K\x1b[J"))
+        // A line is emptied before it is written: after a line as wide as the terminal the cursor
+        // stands on its last character, and would erase that.
+        let mut frame = format!("\x1b[H\x1b[K{}", lines.join("\r\n\x1b[K"));
+        if size().is_some_and(|(_, height)| lines.len() < height) {
+            frame.push_str("\r\n\x1b[J");
+        }
+        super::print(&frame)
     }
 }
 

@@ -295,4 +295,5 @@ impl fmt::Display for DocumentError {
 impl std::error::Error for DocumentError {}
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use super::json::{App, Document, Totals};
 use super::text;
 
+mod before;
 mod layout;
 
+use before::Before;
 use layout::{Cell, Column, GAP, Layout};
 
 const BOLD: &str = "\x1b[1m";
@@ -50,10 +52,14 @@ pub fn render(view: &View<'_>) -> Vec<String> {
     }
     let longest = rows.iter().map(Row::name_columns).max().unwrap_or_default();
     let layout = Layout::new(view.width, matches!(view.rates, Rates::Since(_)), longest);
-    let head = layout.line(|column| Cell::plain(column.title()));
+    let head =
+        layout.line(|column| Cell::plain(text::cut_end(column.title(), layout.columns(column))));
     lines.push(paint(view, BOLD, &head));
     let above = lines.len();
-    lines.extend(rows.iter().map(|row| layout.line(|column| row.cell(column, &layout, view))));
+    lines.extend(
+        rows.iter()
+            .map(|row| layout.line(|column| row.cell(column, &layout, view))),
+    );
     fit_height(lines, above, view)
 }
 
@@ -63,8 +69,14 @@ fn fit_height(mut lines: Vec<String>, above: usize, view: &View<'_>) -> Vec<Stri
         return lines;
     };
     lines.truncate(height.saturating_sub(1).max(above));
-    let hidden = rows(view).len().saturating_sub(lines.len().saturating_sub(above));
-    lines.push(text::cut_end(&format!("… and {hidden} more"), view.width));
+    let hidden = rows(view)
+        .len()
+        .saturating_sub(lines.len().saturating_sub(above));
+    let apps = if hidden == 1 { "app" } else { "apps" };
+    lines.push(text::cut_end(
+        &format!("… and {hidden} more {apps}"),
+        view.width,
+    ));
     lines.truncate(height);
     lines
 }
@@ -104,9 +116,14 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
             if name.is_empty() {
                 "(no name)".clone_into(&mut name);
             }
-            let counted =
-                |scope: Option<&str>| view.loopback || scope.is_none_or(|scope| scope != "loopback");
-            let shown = || app.destinations.iter().filter(|to| counted(to.scope.as_deref()));
+            let counted = |scope: Option<&str>| {
+                view.loopback || scope.is_none_or(|scope| scope != "loopback")
+            };
+            let shown = || {
+                app.destinations
+                    .iter()
+                    .filter(|to| counted(to.scope.as_deref()))
+            };
             Some(Row {
                 name,
                 suffix: suffix(app),
@@ -116,7 +133,9 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
                     .map(|to| to.last_seen_unix_ms)
                     .max()
                     .unwrap_or(app.last_seen_unix_ms),
-                destinations: shown().map(|to| to.address.as_deref().unwrap_or("(other)")).collect(),
+                destinations: shown()
+                    .map(|to| to.address.as_deref().unwrap_or("(other)"))
+                    .collect(),
             })
         })
         .collect();
@@ -129,67 +148,51 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
 }
 
 fn display_name(app: &App) -> String {
-    let name = app.name.as_deref().map(text::clean).filter(|name| !name.is_empty());
+    let name = app
+        .name
+        .as_deref()
+        .map(text::clean)
+        .filter(|name| !name.is_empty());
     name.unwrap_or_else(|| text::clean(&app.id))
 }
 
 fn suffix(app: &App) -> Option<String> {
     match app.kind.as_ref() {
         "desktop" | "executable" | "kernel" | "unknown" | "other" => None,
+        // `cups.service` says it already.
+        "service" | "user_service" if app.id.ends_with(".service") => None,
         kind => Some(text::clean(kind).replace('_', " ")),
     }
 }
 
 fn total(app: &App, loopback: bool) -> Totals {
     let mut sum = Totals::default();
-    for class in app.classes.iter().filter(|class| loopback || class.scope != "loopback") {
+    for class in app
+        .classes
+        .iter()
+        .filter(|class| loopback || class.scope != "loopback")
+    {
         sum.add(class.totals);
     }
     sum
-}
-
-/// An earlier document to tell rates from.
-struct Before<'a> {
-    totals: BTreeMap<(&'a str, &'a str), Totals>,
-    milliseconds: u64,
-}
-
-impl<'a> Before<'a> {
-    fn new(view: &View<'a>) -> Option<Self> {
-        let Rates::Since(Some(document)) = view.rates else { return None };
-        let milliseconds = view.document.taken_unix_ms.checked_sub(document.taken_unix_ms)?;
-        // Another agent counts from zero; no time, no rate.
-        if milliseconds == 0 || document.started_unix_ms != view.document.started_unix_ms {
-            return None;
-        }
-        let totals = document.apps.iter().map(|app| (key(app), total(app, view.loopback)));
-        Some(Self { totals: totals.collect(), milliseconds })
-    }
-
-    fn rate(&self, app: &App, now: Totals) -> (u64, u64) {
-        let before = self.totals.get(&key(app)).copied().unwrap_or_default();
-        let rate = |now: u64, before: u64| {
-            now.saturating_sub(before).saturating_mul(1_000) / self.milliseconds
-        };
-        (
-            rate(now.sent_bytes, before.sent_bytes),
-            rate(now.received_bytes, before.received_bytes),
-        )
-    }
-}
-
-fn key(app: &App) -> (&str, &str) {
-    (&app.kind, &app.id)
 }
 
 /// The lines above the table: the sums, and below them what went wrong, if anything did.
 fn summary(view: &View<'_>, rows: &[Row<'_>]) -> Vec<String> {
     let document = view.document;
     let mut sum = Totals::default();
-    rows.iter().for_each(|row| sum.add(row.totals));
-    let age = document.taken_unix_ms.saturating_sub(document.started_unix_ms);
+    for row in rows {
+        sum.add(row.totals);
+    }
+    let age = document
+        .taken_unix_ms
+        .saturating_sub(document.started_unix_ms);
     let facts = vec![
-        format!("{} {}", rows.len(), if rows.len() == 1 { "app" } else { "apps" }),
+        format!(
+            "{} {}",
+            rows.len(),
+            if rows.len() == 1 { "app" } else { "apps" }
+        ),
         format!("sent {}", text::bytes(sum.sent_bytes)),
         format!("received {}", text::bytes(sum.received_bytes)),
         match age {
@@ -198,7 +201,11 @@ fn summary(view: &View<'_>, rows: &[Row<'_>]) -> Vec<String> {
         },
     ];
     let mut lines = pack(facts, view.width);
-    lines.extend(pack(notes(document), view.width).iter().map(|line| paint(view, YELLOW, line)));
+    lines.extend(
+        pack(notes(document), view.width)
+            .iter()
+            .map(|line| paint(view, YELLOW, line)),
+    );
     lines
 }
 
@@ -207,7 +214,9 @@ fn notes(document: &Document) -> Vec<String> {
     let health = &document.health;
     let mut notes = Vec::new();
     notes.extend(unattributed(document));
-    let unreadable = health.records_truncated.saturating_add(health.records_unknown);
+    let unreadable = health
+        .records_truncated
+        .saturating_add(health.records_unknown);
     for (what, number) in [
         ("records lost", health.records_lost),
         ("records unreadable", unreadable),
@@ -233,9 +242,14 @@ fn notes(document: &Document) -> Vec<String> {
 
 /// How much of what the busiest interface sent is nobody's.
 fn unattributed(document: &Document) -> Option<String> {
-    let outward = document.interfaces.iter().filter(|interface| interface.name != "lo");
+    let outward = document
+        .interfaces
+        .iter()
+        .filter(|interface| interface.name != "lo");
     let busiest = outward.max_by_key(|interface| interface.sent_bytes)?;
-    let known = busiest.attributed_sent_bytes.saturating_add(busiest.link_header_sent_bytes);
+    let known = busiest
+        .attributed_sent_bytes
+        .saturating_add(busiest.link_header_sent_bytes);
     let missing = busiest.sent_bytes.saturating_sub(known);
     // A share of 0 needs no line; in tenths of a percent.
     let share = u128::from(missing) * 1_000 / u128::from(busiest.sent_bytes.max(1));
@@ -244,7 +258,10 @@ fn unattributed(document: &Document) -> Option<String> {
         (_, 0) => "<0.1".to_owned(),
         (_, share) => format!("{}.{}", share / 10, share % 10),
     };
-    Some(format!("{}: {share} % of the bytes sent are nobody's", text::clean(&busiest.name)))
+    Some(format!(
+        "{}: {share} % of the bytes sent are nobody's",
+        text::clean(&busiest.name)
+    ))
 }
 
 /// Items side by side, as many on a line as fit.
@@ -263,12 +280,19 @@ fn pack(items: Vec<String>, width: usize) -> Vec<String> {
 }
 
 fn paint(view: &View<'_>, style: &str, line: &str) -> String {
-    if view.colour && !line.is_empty() { format!("{style}{line}{RESET}") } else { line.to_owned() }
+    if view.colour && !line.is_empty() {
+        format!("{style}{line}{RESET}")
+    } else {
+        line.to_owned()
+    }
 }
 
 impl Row<'_> {
     fn name_columns(&self) -> usize {
-        let suffix = self.suffix.as_ref().map_or(0, |suffix| 1 + text::columns(suffix));
+        let suffix = self
+            .suffix
+            .as_ref()
+            .map_or(0, |suffix| 1 + text::columns(suffix));
         text::columns(&self.name) + suffix
     }
 
@@ -286,9 +310,11 @@ impl Row<'_> {
             Column::ReceivedNow => rate(self.rate.map(|(_, received)| received)),
             Column::Connections => text::count(self.totals.connections),
             Column::Failed => text::count(self.totals.failures),
-            Column::Last => {
-                text::span(view.document.taken_unix_ms.saturating_sub(self.last_seen_unix_ms))
-            }
+            Column::Last => text::span(
+                view.document
+                    .taken_unix_ms
+                    .saturating_sub(self.last_seen_unix_ms),
+            ),
             Column::Destinations => self.top_destinations(layout.columns(column)),
         })
     }
@@ -314,15 +340,22 @@ impl Row<'_> {
             }
             joined.push_str(&text::clean(destination));
             let others = self.destinations.len() - i - 1;
-            let with_others =
-                if others > 0 { format!("{joined} +{others}") } else { joined.clone() };
+            let with_others = if others > 0 {
+                format!("{joined} +{others}")
+            } else {
+                joined.clone()
+            };
             if text::columns(&with_others) <= room {
                 best = with_others;
             } else if text::columns(&joined) > room {
                 break;
             }
         }
-        if best.is_empty() { text::cut_end(&joined, room) } else { best }
+        if best.is_empty() {
+            text::cut_end(&joined, room)
+        } else {
+            best
+        }
     }
 }
 

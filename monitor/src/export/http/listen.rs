@@ -61,6 +61,7 @@ impl fmt::Display for ListenError {
 impl Error for ListenError {}
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

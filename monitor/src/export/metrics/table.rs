@@ -226,13 +226,13 @@ metrics! {
             out.push(&[map], number(*capacity));
         };
     Counter "sortie_apps_capped_total" &[],
-        "Apps counted in (other) because the agent keeps no more of them.",
+        "Times the agent had no room for an app and counted it in (other).",
         |view, out| out.count(view.snapshot.health.apps_capped);
     Counter "sortie_destinations_capped_total" &[],
-        "Destinations counted together because the agent keeps no more of them.",
+        "Destinations the agent had no room for and counted together.",
         |view, out| out.count(view.snapshot.health.destinations_capped);
     Gauge "sortie_series_capped" &[],
-        "Series of apps that are summed up in (other) because the metrics show no more of them.",
+        "Series the metrics had no room for and show in (other), summed up.",
         |view, out| out.count(view.apps.capped);
     Gauge "sortie_hook_attached" &[Label::Hook],
         "1 where the eBPF program is attached, 0 where it is not and its part is missing.",
