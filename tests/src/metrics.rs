@@ -176,12 +176,15 @@ impl Metrics {
         (sent, received)
     }
 
-    /// Lines about apps with nonzero values, for messages.
+    /// What is counted of apps beyond the loopback, where the tests' own scrapes are, for messages.
     pub fn about_apps(&self) -> String {
-        let rows = self
-            .samples
-            .iter()
-            .filter(|sample| sample.name.starts_with("sortie_app_") && sample.value != 0.0);
+        let is_telling = |sample: &&Sample| {
+            sample.name.starts_with("sortie_app_")
+                && sample.name.ends_with("_total")
+                && sample.value != 0.0
+                && !sample.has(&[("scope", "loopback")])
+        };
+        let rows = self.samples.iter().filter(is_telling);
         rows.map(|row| format!("  {} {:?} {}\n", row.name, row.labels, row.value))
             .collect()
     }

@@ -134,9 +134,6 @@ fn frames_past_the_stack_are_unattributed_and_nobody_s() {
     let report = stage.play(&frames(network, to, 300, 1000)).finish();
     let frames = report.number::<u64>("sent");
     assert_eq!(server.done().number::<u64>("datagrams"), 300);
-    let sum =
-        |name, labels: &[(&str, &str)]| move |metrics: &e2e::Metrics| metrics.sum(name, labels);
-    let _ = sum;
     agent.until("unattributed bytes", |metrics| {
         let grown = metrics.sum(names::INTERFACE_UNATTRIBUTED_TRANSMIT, &other)
             - before.sum(names::INTERFACE_UNATTRIBUTED_TRANSMIT, &other);

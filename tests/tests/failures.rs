@@ -136,6 +136,10 @@ fn attached() -> Vec<u64> {
         .words("-j cgroup show")
         .arg(cgroup::root())
         .succeed("");
+    // With nothing to show it prints nothing.
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
     let json: Value = serde_json::from_str(&text).expect("bpftool prints JSON");
     let programs = json.as_array().cloned().unwrap_or_default();
     programs

@@ -133,7 +133,10 @@ fn command(workspace: &Workspace, kit: &Kit) -> Command {
 
 /// The flags, in cargo's encoding, which leaves spaces in paths alone.
 fn rustflags(workspace: &Workspace, kit: &Kit) -> OsString {
-    let mut flags = OsString::from("-Clink-arg=--btf\u{1f}-Cdebuginfo=2\u{1f}-Clinker=");
+    // By default bpf-linker has memory cleared and copied by calls, which 32-bit JITs do not compile.
+    let mut flags = OsString::from(
+        "-Clink-arg=--btf\u{1f}-Clink-arg=--disable-expand-memcpy-in-order\u{1f}-Cdebuginfo=2\u{1f}-Clinker=",
+    );
     flags.push(&kit.linker.path);
     flags.push("\u{1f}--cfg=bpf_target_arch=\"");
     flags.push(kernel_arch(std::env::consts::ARCH));
@@ -241,7 +244,7 @@ mod tests {
         for part in [
             "RUSTC=/r/bin/rustc",
             "RUSTC_BOOTSTRAP=1",
-            "-Clink-arg=--btf -Cdebuginfo=2 -Clinker=/b/bpf-linker",
+            "-Clink-arg=--btf -Clink-arg=--disable-expand-memcpy-in-order -Cdebuginfo=2 -Clinker=/b/bpf-linker",
             "--remap-path-prefix=/c=cargo",
             "CARGO_PROFILE_RELEASE_OPT_LEVEL=3",
             "CARGO_PROFILE_RELEASE_STRIP=none",
