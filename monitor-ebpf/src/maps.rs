@@ -26,7 +26,7 @@ pub const DATAGRAMS_MAX: u32 = 4_096;
 pub const PEERS_PER_SOCKET_MAX: u16 = 1_024;
 
 /// Capacity of `PROCESSES`.
-pub const PROCESSES_MAX: u32 = 2_048;
+pub const PROCESSES_MAX: u32 = 1_024;
 
 /// Size of the ring buffer in bytes: a power of two and a multiple of the page size.
 pub const EVENTS_BYTES: u32 = 128 * 1024;

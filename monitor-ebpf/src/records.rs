@@ -1,6 +1,6 @@
 //! The records that cross from the kernel to the agent.
 
-use crate::wire::wire;
+use crate::wire::{Field, wire};
 
 /// Name of a task, padded with zeros: `TASK_COMM_LEN` = 16 bytes (include/linux/sched.h) in memory
 /// order, as words, so that it is copied by two instructions and not by sixteen.
@@ -11,18 +11,24 @@ pub type Comm = [u64; 2];
 pub type Address = [u32; 4];
 
 /// The bytes of a task's name, in order.
-pub const fn comm_bytes(comm: Comm) -> [u8; 16] {
-    let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) =
-        (comm[0].to_ne_bytes(), comm[1].to_ne_bytes());
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+pub fn comm_bytes(comm: Comm) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // The array has the words' size, so there is room for both.
+    let _ = comm.write(&mut bytes);
+    bytes
+}
+
+/// A task's name from its bytes, in order.
+pub fn comm_words(bytes: [u8; 16]) -> Comm {
+    Comm::read(&bytes).unwrap_or_default()
 }
 
 /// The bytes of an address, in network order.
-pub const fn address_bytes(address: Address) -> [u8; 16] {
-    let [w, x, y, z] = address;
-    let ([a, b, c, d], [e, f, g, h]) = (w.to_ne_bytes(), x.to_ne_bytes());
-    let ([i, j, k, l], [m, n, o, p]) = (y.to_ne_bytes(), z.to_ne_bytes());
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+pub fn address_bytes(address: Address) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // As above.
+    let _ = address.write(&mut bytes);
+    bytes
 }
 
 /// Values of [`RecordHeader::kind`].
@@ -109,6 +115,8 @@ wire! {
         /// When the last process closed the socket, in nanoseconds since boot; 0 while it is open.
         /// Bytes may still leave afterwards.
         pub closed_ns: u64,
+        /// When the first packet passed, in nanoseconds since boot; 0 before it.
+        pub first_ns: u64,
         /// Who opened it; all zero when nobody is known.
         pub owner: Owner,
     }
@@ -204,6 +212,8 @@ wire! {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     /// A record whose every byte differs from its neighbours, so that a shifted field shows.
@@ -221,16 +231,37 @@ mod tests {
         assert_eq!(address_bytes(flow.remote), bytes[40..56]);
         assert_eq!(flow.protocol, bytes[60]);
         assert_eq!(flow.closed_ns, u64_at(64));
-        assert_eq!(flow.owner.opened_ns, u64_at(72));
-        assert_eq!(comm_bytes(flow.owner.comm), bytes[104..120]);
-        assert_eq!(FlowRecord::SIZE, 120);
+        assert_eq!(
+            (flow.first_ns, flow.owner.opened_ns),
+            (u64_at(72), u64_at(80))
+        );
+        assert_eq!(comm_bytes(flow.owner.comm), bytes[112..128]);
+        assert_eq!(FlowRecord::SIZE, 128);
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        let bytes: [u8; FlowRecord::SIZE] = pattern();
+        assert_eq!(
+            FlowRecord::read(&bytes).map(|flow| flow.bytes()),
+            Some(bytes)
+        );
+        let bytes: [u8; DatagramKey::SIZE] = pattern();
+        assert_eq!(
+            DatagramKey::read(&bytes).map(|key| key.bytes()),
+            Some(bytes)
+        );
     }
 
     #[test]
     fn a_truncated_record_is_none_at_every_length() {
         let bytes: [u8; ProcessRecord::SIZE] = pattern();
         for length in 0..ProcessRecord::SIZE {
-            assert_eq!(ProcessRecord::read(&bytes[..length]), None, "{length} bytes");
+            assert_eq!(
+                ProcessRecord::read(&bytes[..length]),
+                None,
+                "{length} bytes"
+            );
         }
         assert!(ProcessRecord::read(&bytes).is_some());
     }
@@ -243,7 +274,13 @@ mod tests {
 
     #[test]
     fn zero_is_what_zero_bytes_read_as() {
-        assert_eq!(FlowRecord::read(&[0; FlowRecord::SIZE]), Some(FlowRecord::ZERO));
-        assert_eq!(StatsRecord::read(&[0; StatsRecord::SIZE]), Some(StatsRecord::ZERO));
+        assert_eq!(
+            FlowRecord::read(&[0; FlowRecord::SIZE]),
+            Some(FlowRecord::ZERO)
+        );
+        assert_eq!(
+            StatsRecord::read(&[0; StatsRecord::SIZE]),
+            Some(StatsRecord::ZERO)
+        );
     }
 }

@@ -10,6 +10,9 @@ pub trait Field: Sized {
 
     /// Reads the field from the first [`Field::SIZE`] bytes; `None` when there are fewer.
     fn read(bytes: &[u8]) -> Option<Self>;
+
+    /// Writes the field into the first [`Field::SIZE`] bytes; `None` when there are fewer.
+    fn write(&self, bytes: &mut [u8]) -> Option<()>;
 }
 
 macro_rules! integer_field {
@@ -19,6 +22,11 @@ macro_rules! integer_field {
 
             fn read(bytes: &[u8]) -> Option<Self> {
                 Some(Self::from_ne_bytes(*bytes.first_chunk()?))
+            }
+
+            fn write(&self, bytes: &mut [u8]) -> Option<()> {
+                *bytes.first_chunk_mut()? = self.to_ne_bytes();
+                Some(())
             }
         }
     )*};
@@ -31,10 +39,20 @@ impl<T: Field + Zero + Copy, const N: usize> Field for [T; N] {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut items = [T::ZERO; N];
-        for (item, bytes) in items.iter_mut().zip(bytes.get(..Self::SIZE)?.chunks(T::SIZE)) {
+        for (item, bytes) in items
+            .iter_mut()
+            .zip(bytes.get(..Self::SIZE)?.chunks(T::SIZE))
+        {
             *item = T::read(bytes)?;
         }
         Some(items)
+    }
+
+    fn write(&self, bytes: &mut [u8]) -> Option<()> {
+        let bytes = bytes.get_mut(..Self::SIZE)?;
+        self.iter()
+            .zip(bytes.chunks_mut(T::SIZE))
+            .try_for_each(|(item, to)| item.write(to))
     }
 }
 
@@ -73,6 +91,14 @@ macro_rules! wire {
             pub fn read(bytes: &[u8]) -> Option<Self> {
                 <Self as $crate::wire::Field>::read(bytes)
             }
+
+            /// The record's bytes.
+            pub fn bytes(&self) -> [u8; Self::SIZE] {
+                let mut bytes = [0; Self::SIZE];
+                // The array has the record's size, so there is room for every field.
+                let _ = $crate::wire::Field::write(self, &mut bytes);
+                bytes
+            }
         }
 
         impl $crate::wire::Zero for $name {
@@ -90,6 +116,16 @@ macro_rules! wire {
                 )+
                 let _ = at;
                 Some(Self { $( $field, )+ })
+            }
+
+            fn write(&self, bytes: &mut [u8]) -> Option<()> {
+                let mut at = 0;
+                $(
+                    $crate::wire::Field::write(&self.$field, bytes.get_mut(at..)?)?;
+                    at += <$ty as $crate::wire::Field>::SIZE;
+                )+
+                let _ = at;
+                Some(())
             }
         }
     };

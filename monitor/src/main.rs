@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use monitor::cli::args::{Args, Command};
@@ -12,7 +13,10 @@ use monitor::{config, daemon};
 
 fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
-    if env::args_os().nth(1).is_some_and(|word| word == loader::CHILD_ARGUMENT) {
+    if env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == loader::CHILD_ARGUMENT)
+    {
         let order = words.nth(1).unwrap_or_default();
         return match loader::child(&order.to_string_lossy()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -30,12 +34,18 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
-    let config = || config::load(args.config.as_deref());
+    let load = || config::load(args.config.as_deref());
     match args.command {
-        Command::Run(options) => daemon::run(&config()?, options.ebpf_object),
-        Command::Check(options) => check::run(&config()?, options),
-        Command::Top(options) => top::run(&config()?, options),
-        Command::Apps(options) => apps::run(&config()?, options),
+        Command::Run(options) => {
+            let file = args
+                .config
+                .as_deref()
+                .unwrap_or(Path::new(config::DEFAULT_PATH));
+            daemon::run(&load()?, file, options.ebpf_object)
+        }
+        Command::Check(options) => check::run(&load()?, options),
+        Command::Top(options) => top::run(&load()?, options),
+        Command::Apps(options) => apps::run(&load()?, options),
         Command::Help(topic) => cli::print(&help::text(topic)),
         Command::Version => cli::print(help::VERSION),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::scratch::alone;
 use crate::wait::PATIENCE;
 use crate::{App, Launch, Metrics, Namespace, Running, Scratch, eventually, http, program};
 
@@ -86,10 +87,14 @@ impl Plan {
     }
 
     fn launch(&self) -> Launch {
+        alone();
         let listen = self.listen.as_deref().unwrap_or("127.0.0.1:0");
         let own = self.scratch.path().join("run");
         let runtime = self.runtime.as_ref().unwrap_or(&own);
-        let mut text = format!("listen = {listen:?}\nruntime_dir = {runtime:?}\n");
+        let mut text = format!(
+            "listen = {listen:?}\nruntime_dir = \"{}\"\n",
+            runtime.display()
+        );
         for line in &self.settings {
             text.push_str(line);
             text.push('\n');

@@ -159,11 +159,10 @@ pub fn udp_on(agent: &Agent, case: Udp<'_>, network: Network) {
     let servers: Vec<_> = (0..case.destinations)
         .map(|_| stage.serve(&format!("{server} --count {}", case.datagrams)))
         .collect();
-    let mut words = case.client.to_owned();
-    for (_, to) in &servers {
-        words.push_str(&format!(" --to {to}"));
-    }
-    stage.play(&words).finish();
+    let to: Vec<String> = servers.iter().map(|(_, to)| format!("--to {to}")).collect();
+    stage
+        .play(&format!("{} {}", case.client, to.join(" ")))
+        .finish();
     for (server, _) in &servers {
         let report = server.done();
         assert_eq!(

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use crate::scratch::unique;
+use crate::scratch::{alone, unique};
 use crate::{App, eventually};
 
 /// How long a cgroup may take to become empty after what runs in it was killed.
@@ -36,6 +36,7 @@ impl Cgroup {
 
     /// A cgroup by its path below the root, and the app that processes in it must be known as.
     pub fn new(path: &str, app: App) -> Self {
+        alone();
         let mut made = MADE.lock().expect("nobody panics with it");
         let mut directory = root();
         for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -82,6 +83,7 @@ impl Drop for Cgroup {
         } else {
             eventually("removal of a cgroup", EMPTY_PATIENCE, remove);
         }
+        alone();
         let mut made = MADE.lock().expect("nobody panics with it");
         made.remove(&self.path);
         for parent in self.path.ancestors().skip(1) {

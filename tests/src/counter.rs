@@ -28,7 +28,7 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
-    /// ICMP and ICMPv6, echo requests and replies only.
+    /// ICMP of both versions, echo requests and replies only.
     Icmp,
 }
 
@@ -96,7 +96,7 @@ impl Packets {
 
     /// The expression of nft(8) for them.
     fn expression(&self) -> String {
-        let mut text = match (self.protocol, self.from.or(self.to)) {
+        let protocol = match (self.protocol, self.from.or(self.to)) {
             (Protocol::Tcp, _) => "meta l4proto tcp".to_owned(),
             (Protocol::Udp, _) => "meta l4proto udp".to_owned(),
             (Protocol::Icmp, Some(IpAddr::V6(_))) => {
@@ -104,14 +104,15 @@ impl Packets {
             }
             (Protocol::Icmp, _) => "icmp type { echo-request, echo-reply }".to_owned(),
         };
+        let mut parts = vec![protocol];
         for (address, which) in [(self.from, "saddr"), (self.to, "daddr")] {
             match address {
-                Some(IpAddr::V4(v4)) => text.push_str(&format!(" ip {which} {v4}")),
-                Some(IpAddr::V6(v6)) => text.push_str(&format!(" ip6 {which} {v6}")),
+                Some(IpAddr::V4(v4)) => parts.push(format!("ip {which} {v4}")),
+                Some(IpAddr::V6(v6)) => parts.push(format!("ip6 {which} {v6}")),
                 None => {}
             }
         }
-        text + &self.ports
+        parts.join(" ") + &self.ports
     }
 }
 

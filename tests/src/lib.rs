@@ -9,6 +9,7 @@ pub mod agent;
 pub mod cases;
 pub mod cgroup;
 pub mod counter;
+pub mod elf;
 pub mod exact;
 pub mod http;
 pub mod interface;

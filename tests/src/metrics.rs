@@ -93,6 +93,13 @@ impl Sample {
     }
 }
 
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<&str> = self.labels.values().map(String::as_str).collect();
+        writeln!(f, "  {} ({}) {}", self.name, labels.join(", "), self.value)
+    }
+}
+
 /// Reads `key="value",...}` and gives what comes after it.
 fn read_labels<'a>(mut text: &'a str, labels: &mut BTreeMap<String, String>) -> Option<&'a str> {
     loop {
@@ -136,18 +143,23 @@ impl Metrics {
         Ok(Self { samples })
     }
 
-    /// The sum of a metric over all samples that have these labels.
+    /// The sum of a counter over all samples that have these labels.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let sum = self.gauge(name, labels);
+        u64::try_from(sum).unwrap_or_else(|_| panic!("{name} is negative: {sum}"))
+    }
+
+    /// The sum of a gauge, which may be negative, over all samples that have these labels.
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "counters of bytes and packets, far below 2^53"
+        reason = "bytes and packets, far below 2^53"
     )]
-    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+    pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> i64 {
         let found = self
             .samples
             .iter()
             .filter(|sample| sample.name == name && sample.has(labels));
-        found.map(|sample| sample.value).sum::<f64>() as u64
+        found.map(|sample| sample.value).sum::<f64>() as i64
     }
 
     /// The sum of a metric for an app and a protocol, over all scopes.
@@ -185,8 +197,7 @@ impl Metrics {
                 && !sample.has(&[("scope", "loopback")])
         };
         let rows = self.samples.iter().filter(is_telling);
-        rows.map(|row| format!("  {} {:?} {}\n", row.name, row.labels, row.value))
-            .collect()
+        rows.map(Sample::to_string).collect()
     }
 }
 

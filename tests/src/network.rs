@@ -91,6 +91,17 @@ impl Network {
         Self::wired([198, 51, 100], [0x2001, 0xdb8])
     }
 
+    /// As [`Network::pair`], with IPv4 only and nothing on the wire but what actors send: the kernel
+    /// would tell its neighbours which IPv6 groups it listens to.
+    pub fn quiet() -> Self {
+        let network = Self::pair();
+        for host in [&network.client, &network.server] {
+            let parameter = format!("net.ipv6.conf.{INTERFACE}.disable_ipv6");
+            host.namespace.set(&parameter, "1");
+        }
+        network
+    }
+
     fn wired(v4: [u8; 3], v6: [u16; 2]) -> Self {
         let client = Host::new(0, 1, v4, v6);
         let server = Host::new(0, 2, v4, v6);

@@ -5,15 +5,17 @@ use std::net::TcpListener;
 
 use e2e::metrics::names;
 use e2e::wait::PATIENCE;
-use e2e::{Agent, Family, Launch, Protocol, Scratch, Stage, cgroup, program};
+use e2e::{Agent, Family, Launch, Protocol, Scratch, Stage, cgroup, elf, program};
 use rustix::process::Signal;
 use serde_json::Value;
 
 /// Exit codes of the agent; its `--help` documents them.
 mod exit {
+    pub(crate) const IO: i32 = 1;
     pub(crate) const USAGE: i32 = 2;
     pub(crate) const PRIVILEGES: i32 = 3;
     pub(crate) const NO_CGROUP2: i32 = 4;
+    pub(crate) const VERIFIER: i32 = 7;
     pub(crate) const PORT_IN_USE: i32 = 8;
     pub(crate) const AGENT_RUNNING: i32 = 9;
     pub(crate) const CONFIG: i32 = 10;
@@ -128,6 +130,35 @@ fn questions_without_an_agent_are_answered_in_one_line() {
         assert_eq!(output.status.code(), Some(code), "{words}: {errors}");
         assert_eq!(errors.trim_end().lines().count(), 1, "{words}: {errors}");
     }
+}
+
+#[test]
+fn a_program_the_verifier_rejects_is_named_once() {
+    let scratch = Scratch::new();
+    let mut object = fs::read(program::ebpf_object("programs-atomic.bpfel.o")).unwrap();
+    // An instruction that no kernel knows, where a program begins.
+    let start = elf::section(&object, "cgroup_skb/egress").expect("the object has this program");
+    object[start] = 0xff;
+    let path = scratch.path().join("broken.o");
+    fs::write(&path, object).unwrap();
+    let ended = Agent::plan().with_object(path).fail();
+    assert_eq!(
+        ended.status.code(),
+        Some(exit::VERIFIER),
+        "{}",
+        ended.errors
+    );
+    assert!(ended.errors.contains("verifier"), "{}", ended.errors);
+    assert!(ended.errors.lines().count() <= 6, "{}", ended.errors);
+}
+
+#[test]
+fn a_file_that_holds_no_programs_is_named() {
+    let scratch = Scratch::new();
+    let ended = Agent::plan()
+        .with_object(scratch.write("empty.o", "nothing"))
+        .fail();
+    ended.assert(exit::IO, &["eBPF"]);
 }
 
 /// Ids of the programs attached to the root of the cgroup tree.

@@ -360,7 +360,6 @@ fn a_blink_lives_less_than_two_milliseconds() {
         let report = stage.play(&words).finish();
         assert_eq!(report.number::<u64>("children"), 200);
         assert!(report.number::<u64>("cpu_micros") < 2000, "{report:?}");
-        eprintln!("{with}: {report:?}");
         until_counted(with, &wire.sent, |seen| seen.packets >= 200);
     }
 }

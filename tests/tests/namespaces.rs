@@ -4,7 +4,11 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use e2e::exact::{Claim, assert_exact};
-use e2e::{Actor, Agent, App, Cgroup, Family, Launch, Network, Protocol, Stage, program};
+use e2e::metrics::names;
+use e2e::network::{INTERFACE, Wire};
+use e2e::{
+    Actor, Agent, App, Cgroup, Counter, Family, Launch, Network, Packets, Protocol, Stage, program,
+};
 
 /// Bytes of a transfer.
 const BYTES: u64 = 100_000;
@@ -64,11 +68,41 @@ fn equal_addresses_in_other_namespaces_are_other_apps() {
         .zip(&servers)
         .map(|(stage, (_, to))| stage.play(&format!("tcp --to {to} --bytes {BYTES}")))
         .collect();
-    clients.into_iter().for_each(|client| drop(client.finish()));
+    for client in clients {
+        client.finish();
+    }
     let claims: Vec<_> = stages
         .iter()
         .zip(&wires)
         .map(|(stage, wire)| Claim::of(stage.app(), wire).connections(1).sent(BYTES))
         .collect();
     assert_exact(&agent, "three namespaces", &claims);
+}
+
+#[test]
+fn what_another_namespace_s_kernel_sends_is_on_none_of_this_one_s_interfaces() {
+    let here = Network::quiet().client;
+    let agent = Agent::plan().in_namespace(&here.namespace).start();
+    let stage = Stage::on(Network::quiet(), Family::V4);
+    let wire = Wire {
+        protocol: Protocol::Udp,
+        sent: Counter::new(&stage.network.client.namespace, &Packets::of(Protocol::Udp)),
+        received: Counter::new(&stage.network.server.namespace, &Packets::of(Protocol::Udp)),
+    };
+    // Nobody listens, so the kernel there answers each with an error on its own loopback.
+    stage
+        .play("udp --to 127.0.0.1:9 --count 50 --bytes 1000")
+        .finish();
+    let claim = Claim::of(stage.app(), &wire).connections(1).sent(50_000);
+    assert_exact(&agent, "datagrams elsewhere", &[claim]);
+    agent.until("interfaces that carry nothing", |metrics| {
+        let sums = ["lo", INTERFACE].map(|device| {
+            let labels = [("device", device), ("cause", "other")];
+            metrics.gauge(names::INTERFACE_UNATTRIBUTED_TRANSMIT, &labels)
+        });
+        // Beside the agent's own answers, one of which may be on its way.
+        let fits = sums.iter().all(|sum| sum.abs() < 10_000);
+        fits.then_some(())
+            .ok_or_else(|| format!("unattributed: {sums:?}"))
+    });
 }

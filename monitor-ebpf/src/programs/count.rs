@@ -1,6 +1,9 @@
 //! Counting: the one place that knows whether counters are shared between CPUs.
 
-#![expect(unsafe_code, reason = "counters live in map memory, which the helpers hand out as pointers")]
+#![expect(
+    unsafe_code,
+    reason = "counters live in map memory, which the helpers hand out as pointers"
+)]
 
 #[cfg(not(feature = "percpu"))]
 use core::arch::asm;
@@ -47,10 +50,14 @@ pub(super) fn packets(counters: *mut FlowCounters, direction: Direction, bytes: 
     // SAFETY: field addresses of a map entry; nothing is read through a reference.
     let (to_bytes, to_packets) = unsafe {
         match direction {
-            Direction::Transmit => {
-                (&raw mut (*counters).tx_bytes, &raw mut (*counters).tx_packets)
-            }
-            Direction::Receive => (&raw mut (*counters).rx_bytes, &raw mut (*counters).rx_packets),
+            Direction::Transmit => (
+                &raw mut (*counters).tx_bytes,
+                &raw mut (*counters).tx_packets,
+            ),
+            Direction::Receive => (
+                &raw mut (*counters).rx_bytes,
+                &raw mut (*counters).rx_packets,
+            ),
         }
     };
     add(to_bytes, bytes);

@@ -3,15 +3,17 @@
 //! Every read is volatile. The optimiser would otherwise merge two reads into one of a computed
 //! address, which the verifier refuses ("dereference of modified ctx ptr").
 
-#![expect(unsafe_code, reason = "the kernel hands out raw pointers; the verifier checks every access")]
+#![expect(
+    unsafe_code,
+    reason = "the kernel hands out raw pointers; the verifier checks every access"
+)]
 
 use core::ptr;
 
 use aya_ebpf::bindings::{__sk_buff, bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_comm,
-    bpf_get_current_cgroup_id, bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_jiffies64,
-    bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes,
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_netns_cookie, bpf_get_socket_cookie,
+    bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes,
 };
 use monitor_ebpf::records::{Address, Comm};
 
@@ -40,7 +42,10 @@ pub(super) struct Remote {
 impl Remote {
     #[inline(always)]
     pub(super) const fn v4(address: u32, port: u16) -> Self {
-        Self { address: [0, 0, 0x0000_ffff_u32.to_be(), address], port }
+        Self {
+            address: [0, 0, 0x0000_ffff_u32.to_be(), address],
+            port,
+        }
     }
 
     #[inline(always)]

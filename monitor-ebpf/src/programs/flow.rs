@@ -127,6 +127,7 @@ fn adopt(packet: &Packet, flow: &mut FlowRecord, direction: Direction) {
     flow.remote_port = peer.remote.port;
     flow.protocol = peer.protocol;
     flow.inbound = u8::from(direction == Direction::Receive && flow.connecting == 0);
+    flow.first_ns = ctx::boot_ns();
     flow.ifindex = packet.ifindex;
 }
 
@@ -181,7 +182,12 @@ fn account_peer(
     };
     if let Some(known) = DATAGRAMS.get_ptr_mut(&key) {
         // SAFETY: the address of a field of a map entry.
-        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
+        count::packets(
+            unsafe { &raw mut (*known).counters },
+            direction,
+            bytes,
+            packets,
+        );
         return;
     }
     if flow.peers >= PEERS_PER_SOCKET_MAX {
@@ -189,7 +195,12 @@ fn account_peer(
         key.remote_port = 0;
         if let Some(rest) = DATAGRAMS.get_ptr_mut(&key) {
             // SAFETY: the address of a field of a map entry.
-            count::packets(unsafe { &raw mut (*rest).counters }, direction, bytes, packets);
+            count::packets(
+                unsafe { &raw mut (*rest).counters },
+                direction,
+                bytes,
+                packets,
+            );
             return;
         }
     } else {
@@ -207,7 +218,12 @@ fn account_peer(
     // Another CPU was faster, or there is no room.
     if let Some(known) = DATAGRAMS.get_ptr_mut(&key) {
         // SAFETY: the address of a field of a map entry.
-        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
+        count::packets(
+            unsafe { &raw mut (*known).counters },
+            direction,
+            bytes,
+            packets,
+        );
     } else {
         count::over(over_cause::DATAGRAMS_FULL, direction, bytes, packets);
     }
@@ -231,6 +247,7 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
     let flow = FlowRecord {
         counters: counters(direction, bytes, packets),
         ifindex: packet.ifindex,
+        first_ns: ctx::boot_ns(),
         established: u8::from(socket.state() == ESTABLISHED),
         inbound: u8::from(direction == Direction::Receive),
         accepted: u8::from(kept.is_some() && peer.protocol == TCP && socket.is_connected()),
@@ -247,7 +264,12 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
     // Another CPU was faster, or there is no room.
     if let Some(known) = FLOWS.get_ptr_mut(&cookie) {
         // SAFETY: the address of a field of a map entry.
-        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
+        count::packets(
+            unsafe { &raw mut (*known).counters },
+            direction,
+            bytes,
+            packets,
+        );
         return;
     }
     if let Some(stats) = count::stats() {
@@ -260,12 +282,18 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
 #[inline(always)]
 const fn counters(direction: Direction, bytes: u64, packets: u64) -> FlowCounters {
     match direction {
-        Direction::Transmit => {
-            FlowCounters { tx_bytes: bytes, tx_packets: packets, rx_bytes: 0, rx_packets: 0 }
-        }
-        Direction::Receive => {
-            FlowCounters { tx_bytes: 0, tx_packets: 0, rx_bytes: bytes, rx_packets: packets }
-        }
+        Direction::Transmit => FlowCounters {
+            tx_bytes: bytes,
+            tx_packets: packets,
+            rx_bytes: 0,
+            rx_packets: 0,
+        },
+        Direction::Receive => FlowCounters {
+            tx_bytes: 0,
+            tx_packets: 0,
+            rx_bytes: bytes,
+            rx_packets: packets,
+        },
     }
 }
 
@@ -297,7 +325,9 @@ fn press() {
         length: RecordHeader::SIZE as u16,
         reserved: 0,
     };
-    if EVENTS.output_untyped::<RecordHeader>(&record, WAKE).is_err()
+    if EVENTS
+        .output_untyped::<RecordHeader>(&record, WAKE)
+        .is_err()
         && let Some(stats) = count::stats()
     {
         count::add_own(&raw mut stats.ring_lost, 1);

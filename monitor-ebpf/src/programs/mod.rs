@@ -3,7 +3,10 @@
 //! Only contexts of the user-space API are used, so no kernel BTF is needed; helpers are those that
 //! 5.10 has. Everything is inlined: the 32-bit JITs have no calls between BPF functions.
 
-#![expect(unreachable_pub, reason = "the attribute macros want `pub`; the kernel finds programs by name")]
+#![expect(
+    unreachable_pub,
+    reason = "the attribute macros want `pub`; the kernel finds programs by name"
+)]
 
 mod count;
 mod ctx;

@@ -1,6 +1,9 @@
 //! The maps themselves. `monitor_ebpf::maps` says what each is for and what it costs.
 
-#![expect(unsafe_code, reason = "maps are placed into their section by name, and OWNER needs a raw call")]
+#![expect(
+    unsafe_code,
+    reason = "maps are placed into their section by name, and OWNER needs a raw call"
+)]
 
 use aya_ebpf::bindings::bpf_map_type::BPF_MAP_TYPE_SK_STORAGE;
 use aya_ebpf::bindings::{BPF_F_CLONE, BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE};
@@ -71,7 +74,13 @@ unsafe impl Sync for OwnerStorage {}
 impl OwnerStorage {
     const fn new() -> Self {
         use core::ptr::null;
-        Self { r#type: null(), key: null(), value: null(), max_entries: null(), map_flags: null() }
+        Self {
+            r#type: null(),
+            key: null(),
+            value: null(),
+            max_entries: null(),
+            map_flags: null(),
+        }
     }
 
     /// The owner kept with the socket, if there is one.

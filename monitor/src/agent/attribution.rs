@@ -1,10 +1,10 @@
 //! Whose bytes they are: at once where the owner is known, after a question where it is not.
 
-use super::{Agent, Command, Holders};
+use super::{Agent, Command, SocketList};
 use crate::clock::Now;
 use crate::event::{Flow, Owner, Scope, SocketKind, TaskName};
 use crate::identity::processes::{kernel, nobody};
-use crate::identity::{Identity, UnknownReason};
+use crate::identity::{Identity, Kind, UnknownReason};
 use crate::ledger::{Contact, Slot};
 
 /// Something that was counted before it was known whose it is.
@@ -27,7 +27,11 @@ pub(super) struct Socket {
 
 impl From<&Flow> for Socket {
     fn from(flow: &Flow) -> Self {
-        Self { cookie: flow.cookie, owner: flow.owner, kind: flow.kind }
+        Self {
+            cookie: flow.cookie,
+            owner: flow.owner,
+            kind: flow.kind,
+        }
     }
 }
 
@@ -38,19 +42,41 @@ impl Agent {
             self.record(slot, socket.cookie, &contact, ifindex, now);
             return;
         }
-        let Socket { cookie, owner, kind } = socket;
+        let Socket {
+            cookie,
+            owner,
+            kind,
+        } = socket;
         self.ask_for(&socket, now);
-        self.pending.push(Pending { cookie, owner, kind, contact, ifindex });
+        self.pending.push(Pending {
+            cookie,
+            owner,
+            kind,
+            contact,
+            ifindex,
+        });
     }
 
     /// A socket seen before, in this look or in an earlier one.
     pub(super) fn socket_of(&self, cookie: u64) -> Option<Socket> {
-        let waiting = self.pending.iter().rev().find(|pending| pending.cookie == cookie);
+        let waiting = self
+            .pending
+            .iter()
+            .rev()
+            .find(|pending| pending.cookie == cookie);
         if let Some(Pending { owner, kind, .. }) = waiting {
-            return Some(Socket { cookie, owner: *owner, kind: *kind });
+            return Some(Socket {
+                cookie,
+                owner: *owner,
+                kind: *kind,
+            });
         }
         let known = self.flows.app(cookie).is_some() || self.flows.is_known(cookie);
-        known.then_some(Socket { cookie, owner: None, kind: SocketKind::Unknown(0) })
+        known.then_some(Socket {
+            cookie,
+            owner: None,
+            kind: SocketKind::Unknown(0),
+        })
     }
 
     /// The app of a socket, without asking anybody.
@@ -59,7 +85,9 @@ impl Agent {
             && let Some(identity) = self.processes.identity(owner)
         {
             let slot = self.ledger.slot(identity);
-            self.flows.assign(socket.cookie, slot, owner.netns == self.own_netns);
+            let local = owner.netns == self.own_netns;
+            self.has_other_namespaces |= !local;
+            self.flows.assign(socket.cookie, slot, local);
             return Some(slot);
         }
         // Its process may be gone, but the socket had an app before.
@@ -99,12 +127,17 @@ impl Agent {
 
     /// Takes the list of all sockets: asks for the holders of those that wait, and tells suspects that
     /// live from those that are gone.
-    pub(super) fn sockets_found(&mut self, holders: Option<Holders>, now: Now) {
-        self.has_sock_diag = holders.is_some();
+    pub(super) fn sockets_found(&mut self, list: Option<SocketList>, now: Now) {
+        self.has_sock_diag = list.is_some();
         let suspects = std::mem::take(&mut self.suspects);
-        let Some(holders) = holders else {
+        let Some(SocketList {
+            holders,
+            has_other_namespaces,
+        }) = list
+        else {
             return;
         };
+        self.has_other_namespaces |= has_other_namespaces;
         for cookie in suspects {
             if holders.contains_key(&cookie) {
                 self.flows.verify(cookie, now.boot_ns);
@@ -126,12 +159,17 @@ impl Agent {
     /// Attributes all that waited. Whatever is still unknown now has a reason.
     pub(super) fn settle(&mut self, now: Now) {
         for pending in std::mem::take(&mut self.pending) {
-            let socket =
-                Socket { cookie: pending.cookie, owner: pending.owner, kind: pending.kind };
+            let socket = Socket {
+                cookie: pending.cookie,
+                owner: pending.owner,
+                kind: pending.kind,
+            };
             let slot = self.known_app(&socket).unwrap_or_else(|| {
                 let identity = self.without_owner(&socket);
                 let slot = self.ledger.slot(&identity);
-                self.flows.assign(socket.cookie, slot, true);
+                let kernel = identity.app.kind == Kind::Kernel;
+                let local = !(kernel && self.has_other_namespaces);
+                self.flows.assign(socket.cookie, slot, local);
                 slot
             });
             self.record(slot, pending.cookie, &pending.contact, pending.ifindex, now);

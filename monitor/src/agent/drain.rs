@@ -3,7 +3,7 @@
 use super::attribution::{Socket, scope};
 use super::{Agent, Command};
 use crate::clock::Now;
-use crate::event::{Datagram, Flow, Protocol, Scope};
+use crate::event::{Counters, Datagram, Flow, Protocol, Scope};
 use crate::ledger::flows::Fate;
 use crate::ledger::{Contact, Destination, Totals};
 
@@ -15,7 +15,8 @@ impl Agent {
         self.asked_for_sockets = false;
         self.flows.begin();
         let unsettled = self.processes.unsettled();
-        self.commands.extend(unsettled.into_iter().map(Command::Inspect));
+        self.commands
+            .extend(unsettled.into_iter().map(Command::Inspect));
     }
 
     pub(super) fn drain_ends(&mut self) {
@@ -30,22 +31,41 @@ impl Agent {
             return;
         };
         let socket = Socket::from(&flow);
-        let opened_ns = flow.owner.map_or(now.boot_ns, |owner| owner.opened_ns);
+        // A connection that never got as far as a packet began with its socket.
+        let opened_ns = match (flow.first_ns, flow.owner) {
+            (0, Some(owner)) => owner.opened_ns,
+            (0, None) => now.boot_ns,
+            (first_ns, _) => first_ns,
+        };
         for (lane, view) in lanes.iter().enumerate() {
             let lane = u16::try_from(lane).unwrap_or(u16::MAX);
-            let view = Flow { accepted: flow.accepted, ..*view };
+            // What is not counted is the same on all CPUs, as far as each of them knows it.
+            let view = Flow {
+                kind: flow.kind,
+                established: flow.established,
+                accepted: flow.accepted,
+                inbound: flow.inbound,
+                ..*view
+            };
             let totals = self.flows.flow(&view, lane, now.boot_ns);
             if !totals.is_zero() {
-                self.attribute(socket, contact(&view, totals, opened_ns), view.peer.ifindex, now);
+                self.attribute(
+                    socket,
+                    contact(&view, totals, opened_ns),
+                    view.peer.ifindex,
+                    now,
+                );
             }
         }
         let (fate, failures) = self.flows.fate(&flow, now.boot_ns, self.pressure);
         if failures > 0 {
-            let totals = Totals { failures, ..Totals::default() };
+            let totals = Totals {
+                failures,
+                ..Totals::default()
+            };
             self.attribute(socket, contact(&flow, totals, opened_ns), 0, now);
         }
         match fate {
-            Fate::Stays => {}
             Fate::Finished => {
                 self.flows.retire(flow.cookie);
                 self.finished_sockets.push(flow.cookie);
@@ -53,37 +73,36 @@ impl Agent {
             Fate::Suspect if flow.peer.protocol == Protocol::Tcp => {
                 self.suspects.push(flow.cookie);
             }
-            Fate::Suspect => {}
+            // Sockets of other protocols are always released by somebody.
+            Fate::Suspect | Fate::Stays => {}
         }
     }
 
     pub(super) fn peer(&mut self, lanes: &[Datagram], now: Now) {
-        let Some(socket) = lanes.first().and_then(|peer| self.socket_of(peer.cookie)) else {
+        let Some(peer) = summed(lanes) else {
+            return;
+        };
+        let Some(socket) = self.socket_of(peer.cookie) else {
             // The socket was made during this look; the next one brings both.
             return;
         };
-        let mut finished = true;
-        for (lane, view) in lanes.iter().enumerate() {
-            let lane = u16::try_from(lane).unwrap_or(u16::MAX);
-            let (totals, fate) = self.flows.datagram(view, lane, now.boot_ns);
-            finished &= fate == Fate::Finished;
-            if totals.is_zero() {
-                continue;
-            }
-            let scope = view.peer.map_or(Scope::Internet, |p| Scope::of(p.ip, p.ifindex));
+        let (totals, fate) = self.flows.datagram(&peer, now.boot_ns);
+        if !totals.is_zero() {
+            let scope = peer
+                .peer
+                .map_or(Scope::Internet, |p| Scope::of(p.ip, p.ifindex));
+            let address = peer.peer.map(|peer| Destination::Address(peer.ip, scope));
             let contact = Contact {
-                protocol: view.protocol,
+                protocol: peer.protocol,
                 scope,
-                destination: view
-                    .peer
-                    .map_or(Destination::Other, |peer| Destination::Address(peer.ip, scope)),
+                destination: address.unwrap_or(Destination::Other),
                 totals,
-                opened_ns: view.opened_ns,
+                opened_ns: peer.opened_ns,
             };
-            self.attribute(socket, contact, view.ifindex, now);
+            self.attribute(socket, contact, peer.ifindex, now);
         }
-        if finished && let Some(first) = lanes.first() {
-            self.finished_peers.push(first.key);
+        if fate == Fate::Finished {
+            self.finished_peers.push(peer.key);
         }
     }
 }
@@ -91,17 +110,47 @@ impl Agent {
 /// One view of a socket from those of all CPUs. Counters stay apart: each CPU may have seen another
 /// peer first.
 fn merged(lanes: &[Flow]) -> Option<Flow> {
-    let newest = |flow: &&Flow| flow.owner.map_or(0, |owner| owner.opened_ns);
-    let mut flow = *lanes.iter().max_by_key(newest)?;
+    let best = |flow: &&Flow| {
+        let opened_ns = flow.owner.map_or(0, |owner| owner.opened_ns);
+        (opened_ns, !flow.counters.is_zero())
+    };
+    let mut flow = *lanes.iter().max_by_key(best)?;
     flow.established = lanes.iter().any(|lane| lane.established);
     flow.accepted = lanes.iter().any(|lane| lane.accepted);
-    flow.attempts = lanes.iter().fold(0, |sum, lane| sum.saturating_add(lane.attempts));
+    flow.attempts = lanes
+        .iter()
+        .fold(0, |sum, lane| sum.saturating_add(lane.attempts));
+    // A CPU may have seen an answer first; the one with the very first packet saw the beginning.
+    let first = lanes
+        .iter()
+        .filter(|lane| lane.first_ns != 0)
+        .min_by_key(|lane| lane.first_ns);
+    flow.inbound = flow.attempts == 0 && first.is_some_and(|lane| lane.inbound);
+    flow.first_ns = first.map_or(0, |lane| lane.first_ns);
     flow.closed_ns = lanes.iter().filter_map(|lane| lane.closed_ns).max();
     Some(flow)
+}
+
+/// The sums of a further peer over all CPUs.
+fn summed(lanes: &[Datagram]) -> Option<Datagram> {
+    let started = lanes.iter().filter(|lane| !lane.counters.is_zero());
+    let mut peer = *started.min_by_key(|lane| lane.opened_ns)?;
+    peer.counters = Counters::default();
+    for lane in lanes {
+        peer.counters.tx.add(lane.counters.tx);
+        peer.counters.rx.add(lane.counters.rx);
+    }
+    Some(peer)
 }
 
 fn contact(flow: &Flow, totals: Totals, opened_ns: u64) -> Contact {
     let scope = scope(flow);
     let destination = Destination::Address(flow.peer.ip, scope);
-    Contact { protocol: flow.peer.protocol, scope, destination, totals, opened_ns }
+    Contact {
+        protocol: flow.peer.protocol,
+        scope,
+        destination,
+        totals,
+        opened_ns,
+    }
 }

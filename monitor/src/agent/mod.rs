@@ -41,7 +41,7 @@ pub enum Input<'a> {
     /// Answer to [`Command::FindCgroup`]; `None` when it is gone.
     CgroupFound(u64, Option<String>),
     /// Answer to [`Command::FindSockets`]; `None` when the kernel cannot tell.
-    SocketsFound(Option<Holders>),
+    SocketsFound(Option<SocketList>),
     /// The desktop apps that are installed.
     Desktop(DesktopIndex),
     /// The interfaces' counters.
@@ -66,6 +66,15 @@ pub enum Command {
 /// All sockets by cookie, and a process that holds each.
 pub type Holders = BTreeMap<u64, Option<u32>>;
 
+/// All sockets there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketList {
+    /// Who holds them.
+    pub holders: Holders,
+    /// Whether there are other network namespaces than the agent's.
+    pub has_other_namespaces: bool,
+}
+
 /// Volume both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct BothWays {
@@ -75,6 +84,10 @@ struct BothWays {
 
 /// The agent's state.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, none a state of another"
+)]
 pub struct Agent {
     own_netns: u64,
     desktop: DesktopIndex,
@@ -84,6 +97,9 @@ pub struct Agent {
     /// Sockets older than the programs, or the kernel's own; as of the last look.
     holders: Holders,
     has_sock_diag: bool,
+    /// Whether a socket of the kernel's may be in another network namespace than the agent's: nothing
+    /// tells in which one it is.
+    has_other_namespaces: bool,
     commands: VecDeque<Command>,
     pending: Vec<Pending>,
     finished_sockets: Vec<u64>,
@@ -111,6 +127,7 @@ impl Agent {
             ledger: Ledger::new(limits),
             holders: Holders::new(),
             has_sock_diag: true,
+            has_other_namespaces: false,
             commands: VecDeque::new(),
             pending: Vec::new(),
             finished_sockets: Vec::new(),

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::Agent;
 use crate::clock::Now;
 use crate::event::Volume;
-use crate::export::snapshot::{
-    AppRow, ClassRow, DestinationRow, Health, InterfaceRow, Snapshot,
-};
+use crate::export::snapshot::{AppRow, ClassRow, DestinationRow, Health, InterfaceRow, Snapshot};
 use crate::kernel::interfaces::InterfaceCounters;
 use crate::ledger::Entry;
 
@@ -99,7 +97,11 @@ fn app_row(entry: &Entry, arrival: u64, now: Now) -> AppRow {
         arrival,
         classes: entry
             .classes()
-            .map(|(protocol, scope, totals)| ClassRow { protocol, scope, totals })
+            .map(|(protocol, scope, totals)| ClassRow {
+                protocol,
+                scope,
+                totals,
+            })
             .collect(),
         first_seen_unix_ms: now.unix_ms_at(entry.first_ns()),
         last_seen_unix_ms: now.unix_ms_at(entry.last_ns()),

@@ -57,7 +57,12 @@ struct Report {
 /// Prints the result. Fails with the code the agent would fail with.
 pub fn run(config: &Config, options: args::Check) -> Result<(), Failure> {
     let (checks, failure) = checks(config);
-    let report = Report { version: 1, kernel: attach::release(), ready: failure.is_none(), checks };
+    let report = Report {
+        version: 1,
+        kernel: attach::release(),
+        ready: failure.is_none(),
+        checks,
+    };
     if options.json {
         let json = serde_json::to_string_pretty(&report)
             .map_err(|error| Failure::io("cannot write JSON", error.into()))?;
@@ -69,7 +74,11 @@ pub fn run(config: &Config, options: args::Check) -> Result<(), Failure> {
 }
 
 fn checks(config: &Config) -> (Vec<Check>, Option<AttachError>) {
-    let order = Order { object: None, flows_max: 256, datagrams_max: 256 };
+    let order = Order {
+        object: None,
+        flows_max: 256,
+        datagrams_max: 256,
+    };
     let root = (!config.cgroup_root.as_os_str().is_empty()).then_some(&*config.cgroup_root);
     let attached = attach::attach(&order, root);
     let mut checks = vec![kernel(), cgroup2(root), rights(&attached)];
@@ -88,14 +97,19 @@ fn kernel() -> Check {
         since: "5.10",
         found: release,
         lost: "sortie does not run",
-        remedy: if old { "update the kernel to 5.10 or newer".to_owned() } else { String::new() },
+        remedy: if old {
+            "update the kernel to 5.10 or newer".to_owned()
+        } else {
+            String::new()
+        },
     }
 }
 
 fn cgroup2(root: Option<&Path>) -> Check {
-    let found = root.map_or_else(attach::find_root, |root| Ok(root.to_owned()));
+    let found = attach::open_root(root);
     let remedy = match &found {
         Ok(_) => "",
+        Err(AttachError::Root(_)) => "correct `cgroup_root` in the configuration, or leave it out",
         Err(AttachError::CgroupV1Only) => {
             "boot with systemd.unified_cgroup_hierarchy=1, or mount it: \
              mount -t cgroup2 none /sys/fs/cgroup/unified"
@@ -104,10 +118,19 @@ fn cgroup2(root: Option<&Path>) -> Check {
     };
     Check {
         name: "cgroup2 tree".to_owned(),
-        status: if found.is_ok() { Status::Ok } else { Status::Missing },
+        status: if found.is_ok() {
+            Status::Ok
+        } else {
+            Status::Missing
+        },
         required: true,
         since: "4.5",
-        found: found.map_or_else(|_| "not mounted".to_owned(), |root| root.display().to_string()),
+        found: match &found {
+            Ok((_, path)) if path.starts_with("/proc") => "mounted for sortie alone".to_owned(),
+            Ok((_, path)) => path.display().to_string(),
+            Err(AttachError::Root(path)) => format!("{} is not in it", path.display()),
+            Err(_) => "not mounted".to_owned(),
+        },
         lost: "there is no place to attach programs to",
         remedy: remedy.to_owned(),
     }
@@ -115,12 +138,16 @@ fn cgroup2(root: Option<&Path>) -> Check {
 
 fn rights(attached: &Result<attach::Attached, AttachError>) -> Check {
     let (status, found, remedy) = match attached {
-        Err(AttachError::Load(LoadError::Denied(why))) => {
-            (Status::Missing, why.as_str(), "run it as root: sudo sortie check")
+        Err(AttachError::NoRights) => {
+            (Status::Missing, "none", "run it as root: sudo sortie check")
         }
-        Err(AttachError::Load(_) | AttachError::Refused(..) | AttachError::Occupied(..)) | Ok(_) => {
-            (Status::Ok, "BPF, NET_ADMIN", "")
-        }
+        Err(AttachError::Load(LoadError::Denied(why))) => (
+            Status::Missing,
+            why.as_str(),
+            "run it as root: sudo sortie check",
+        ),
+        Err(AttachError::Load(_) | AttachError::Refused(..) | AttachError::Occupied(..))
+        | Ok(_) => (Status::Ok, "BPF, NET_ADMIN", ""),
         Err(_) => (Status::Unknown, "not reached", ""),
     };
     Check {
@@ -140,7 +167,10 @@ fn hooks(attached: &Result<attach::Attached, AttachError>) -> Vec<Check> {
         Ok(_) => None,
         Err(AttachError::Refused(program, why)) => Some((program.as_str(), why.clone())),
         Err(AttachError::Occupied(hook, cgroup)) => {
-            let why = format!("a program that tolerates no other is attached at {}", cgroup.display());
+            let why = format!(
+                "a program that tolerates no other is attached at {}",
+                cgroup.display()
+            );
             Some((*hook, why))
         }
         Err(_) => Some(("", String::new())),
@@ -163,7 +193,9 @@ fn hooks(attached: &Result<attach::Attached, AttachError>) -> Vec<Check> {
                 (Status::Missing, Err(AttachError::Occupied(..))) => {
                     "see who it is: bpftool cgroup tree; it must allow others (BPF_F_ALLOW_MULTI)"
                 }
-                (Status::Missing, _) => "report this line and `uname -a`: this kernel should take it",
+                (Status::Missing, _) => {
+                    "report this line and `uname -a`: this kernel should take it"
+                }
                 _ => "",
             };
             Check {
@@ -201,7 +233,11 @@ fn sockets() -> Check {
     let listed = sock_diag::sockets();
     Check {
         name: "list of sockets (sock_diag)".to_owned(),
-        status: if listed.is_ok() { Status::Ok } else { Status::Missing },
+        status: if listed.is_ok() {
+            Status::Ok
+        } else {
+            Status::Missing
+        },
         required: false,
         since: "3.3",
         found: match &listed {

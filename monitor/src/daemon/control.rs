@@ -66,7 +66,11 @@ async fn question(client: &mut UnixStream) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     let mut chunk = [0; QUESTION_BYTES_MAX];
     while line.len() < QUESTION_BYTES_MAX {
-        let read = client.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
+        let read = client
+            .read(&mut chunk)
+            .await
+            .ok()
+            .filter(|read| *read > 0)?;
         line.extend_from_slice(chunk.get(..read)?);
         if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
             line.truncate(end);

@@ -2,13 +2,14 @@
 //! for nothing else: an idle device does not wake it.
 
 mod control;
+mod listeners;
 mod place;
 mod refusal;
 mod shore;
 
 use std::convert::Infallible;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::export::Snapshot;
 use crate::export::ask::Ask;
 use crate::export::http::{self, Gate, Site};
 use crate::failure::Failure;
-use crate::kernel::attach::AttachError;
+use crate::kernel::attach::{self, AttachError};
 
 /// Questions that wait for the agent at most.
 const ASKS_MAX: usize = 64;
@@ -37,18 +38,19 @@ const SETTLE: Duration = Duration::from_millis(2_500);
 /// A snapshot so young answers the next question as well: hammering costs the hammerer, not the device.
 const FRESH: Duration = Duration::from_millis(20);
 
-/// Runs the agent until it is told to end (`SIGTERM`, `SIGINT`).
+/// Runs the agent until it is told to end (`SIGTERM`, `SIGINT`). `file` is where `config` was read from;
+/// `object` is loaded in place of the built-in programs.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from starting. Once it runs, it goes on.
-pub fn run(config: &Config, object: Option<PathBuf>) -> Result<(), Failure> {
+pub fn run(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
         .map_err(|error| Failure::io("cannot start the event loop", error))?;
-    runtime.block_on(serve(config, object))
+    runtime.block_on(serve(config, file, object))
 }
 
 /// The failure that an agent which cannot attach its programs ends with.
@@ -56,16 +58,21 @@ pub fn start_failure(error: AttachError) -> Failure {
     refusal::attach(error)
 }
 
-async fn serve(config: &Config, object: Option<PathBuf>) -> Result<(), Failure> {
+async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<(), Failure> {
     let failed = |what: &'static str| move |error: io::Error| Failure::io(what, error);
     // Everything that may be in the way is tried before the kernel is touched.
-    let listener = listen(config).await?;
+    attach::check_rights().map_err(refusal::attach)?;
+    let listener = listen(config, file).await?;
     let place = Place::take(&config.runtime_dir)?;
     let control = place.listen(&config.socket_group)?;
     let mut end = signal(SignalKind::terminate()).map_err(failed("cannot wait for SIGTERM"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("cannot wait for SIGINT"))?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(failed("cannot wait for SIGINT"))?;
     let (mut shore, ring) = Shore::start(config, object)?;
-    #[expect(deprecated, reason = "its successor is unsafe; aya's ring buffer keeps its descriptor open")]
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; aya's ring buffer keeps its descriptor open"
+    )]
     let mut ring = AsyncFd::new(ring).map_err(failed("cannot wait for the ring buffer"))?;
 
     let (source, mut asks) = mpsc::channel(ASKS_MAX);
@@ -128,17 +135,17 @@ async fn serve(config: &Config, object: Option<PathBuf>) -> Result<(), Failure> 
 }
 
 /// Binds the address of `listen`; `None` when there is to be none.
-async fn listen(config: &Config) -> Result<Option<TcpListener>, Failure> {
+async fn listen(config: &Config, file: &Path) -> Result<Option<TcpListener>, Failure> {
     if config.listen.is_empty() {
         return Ok(None);
     }
     let address = http::parse_listen(&config.listen)
-        .map_err(|error| refusal::listen(&config.listen, &error))?;
+        .map_err(|error| refusal::listen(file, &config.listen, &error))?;
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(Some(listener)),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Err(Failure::PortInUse { address: address.to_string() })
-        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Failure::PortInUse {
+            address: address.to_string(),
+        }),
         Err(error) => Err(Failure::io(format!("cannot listen on {address}"), error)),
     }
 }
@@ -193,6 +200,10 @@ fn read_ring(shore: &mut Shore, ring: &mut RingBuf<MapData>) -> Heard {
 
 fn summary(snapshot: &Snapshot) -> String {
     let apps = snapshot.apps.len();
-    let bytes: u64 = snapshot.apps.iter().map(|app| app.total(|_| true).tx.bytes).sum();
+    let bytes: u64 = snapshot
+        .apps
+        .iter()
+        .map(|app| app.total(|_| true).tx.bytes)
+        .sum();
     format!("{apps} apps sent {bytes} bytes since the start")
 }

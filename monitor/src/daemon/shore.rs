@@ -6,20 +6,18 @@ use std::time::Duration;
 use aya::maps::{MapData, RingBuf};
 use monitor_ebpf::records::over_cause;
 
-use super::refusal;
-use crate::agent::{Agent, Command, Holders, Input};
+use super::{listeners, refusal};
+use crate::agent::{Agent, Command, Input, SocketList};
 use crate::clock::Now;
 use crate::config::Config;
-use crate::event::decode::{self, RingEvent};
 use crate::event::Volume;
+use crate::event::decode::{self, RingEvent};
 use crate::export::Snapshot;
 use crate::export::snapshot::Health;
 use crate::failure::Failure;
 use crate::identity::DesktopIndex;
 use crate::kernel::loader::Order;
-use crate::kernel::{
-    self, Applications, Attached, cgroups, interfaces, process, sock_diag,
-};
+use crate::kernel::{self, Applications, Attached, cgroups, interfaces, process, sock_diag};
 use crate::ledger::Limits;
 
 const PROC: &str = "/proc";
@@ -31,6 +29,7 @@ const LIVENESS: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Shore {
     agent: Agent,
+    own_netns: u64,
     kernel: Attached,
     applications: Applications,
     has_new_processes: bool,
@@ -68,8 +67,10 @@ impl Shore {
             apps_max: usize::try_from(config.apps_max).unwrap_or(usize::MAX),
             destinations_max: usize::try_from(config.destinations_max).unwrap_or(usize::MAX),
         };
+        let own_netns = own_netns(&kernel);
         let mut shore = Self {
-            agent: Agent::new(limits, own_netns(&kernel)),
+            agent: Agent::new(limits, own_netns),
+            own_netns,
             kernel,
             applications: Applications::scan(Path::new("/")),
             has_new_processes: false,
@@ -79,9 +80,10 @@ impl Shore {
             drain_seconds_sum: 0.0,
             drain_seconds_last: 0.0,
         };
-        shore.tell(Input::Interfaces(interfaces::read()));
+        shore.read_interfaces();
         shore.index_applications();
         shore.perform(Command::FindSockets);
+        listeners::adopt(&shore.kernel, shore.own_netns, now);
         shore.arm();
         Ok((shore, ring))
     }
@@ -127,8 +129,8 @@ impl Shore {
                 self.tell(Input::CgroupFound(id, path));
             }
             Command::FindSockets => {
-                let holders = find_sockets();
-                self.tell(Input::SocketsFound(holders));
+                let list = find_sockets();
+                self.tell(Input::SocketsFound(list));
             }
             Command::DeleteSockets(cookies) => {
                 for cookie in cookies {
@@ -159,7 +161,7 @@ impl Shore {
         self.read_tables(start);
         self.tell(Input::DrainEnds);
         self.work();
-        self.tell(Input::Interfaces(interfaces::read()));
+        self.read_interfaces();
         self.forget_dead(start);
         self.arm();
         let took = kernel::now().boot_ns.saturating_sub(start.boot_ns);
@@ -220,21 +222,37 @@ impl Shore {
         }
     }
 
+    fn read_interfaces(&mut self) {
+        match interfaces::read() {
+            Ok(interfaces) => self.tell(Input::Interfaces(interfaces)),
+            Err(error) => log::warn!("cannot read the interfaces' counters: {error}"),
+        }
+    }
+
     fn index_applications(&mut self) {
         let mut index = DesktopIndex::default();
-        self.applications.take_files().for_each(|file| index.insert(&file));
+        self.applications
+            .take_files()
+            .for_each(|file| index.insert(&file));
         self.tell(Input::Desktop(index));
     }
 
     /// The state as it is.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let stats = self.kernel.stats.stats().unwrap_or(monitor_ebpf::StatsRecord::ZERO);
+        let stats = self
+            .kernel
+            .stats
+            .stats()
+            .unwrap_or(monitor_ebpf::StatsRecord::ZERO);
         let (flows, flows_max) = self.kernel.flows.fill();
         let (datagrams, datagrams_max) = self.kernel.datagrams.fill();
         let health = Health {
             hooks: self.kernel.hooks(),
             ring_lost: stats.ring_lost,
-            maps: vec![("flows", flows, flows_max), ("datagrams", datagrams, datagrams_max)],
+            maps: vec![
+                ("flows", flows, flows_max),
+                ("datagrams", datagrams, datagrams_max),
+            ],
             over: self.over(),
             drains: self.drains,
             drain_seconds_sum: self.drain_seconds_sum,
@@ -256,8 +274,14 @@ impl Shore {
             .zip(causes)
             .map(|(cause, over)| {
                 let counters = over.counters;
-                let tx = Volume { bytes: counters.tx_bytes, packets: counters.tx_packets };
-                let rx = Volume { bytes: counters.rx_bytes, packets: counters.rx_packets };
+                let tx = Volume {
+                    bytes: counters.tx_bytes,
+                    packets: counters.tx_packets,
+                };
+                let rx = Volume {
+                    bytes: counters.rx_bytes,
+                    packets: counters.rx_packets,
+                };
                 (code(cause), tx, rx)
             })
             .collect()
@@ -265,18 +289,24 @@ impl Shore {
 }
 
 /// Who holds which socket; `None` without `sock_diag`.
-fn find_sockets() -> Option<Holders> {
+fn find_sockets() -> Option<SocketList> {
     let proc_root = Path::new(PROC);
-    let sockets = match sock_diag::sockets_everywhere(proc_root) {
-        Ok(sockets) => sockets,
+    let (sockets, namespaces) = match sock_diag::sockets_everywhere(proc_root) {
+        Ok(found) => found,
         Err(error) => {
             log::info!("cannot list sockets: {error}");
             return None;
         }
     };
-    let holders = sock_diag::holders(proc_root);
-    let holder = |inode: &u64| holders.get(inode).copied();
-    Some(sockets.iter().map(|(cookie, inode)| (*cookie, holder(inode))).collect())
+    let by_inode = sock_diag::holders(proc_root);
+    let holder = |inode: &u64| by_inode.get(inode).map(|holder| holder.pid);
+    let holders = sockets
+        .iter()
+        .map(|(cookie, socket)| (*cookie, holder(&socket.inode)));
+    Some(SocketList {
+        holders: holders.collect(),
+        has_other_namespaces: namespaces > 0,
+    })
 }
 
 /// The cookie of the agent's network namespace, as the programs see it: they have just noted it with a
@@ -290,6 +320,8 @@ fn own_netns(kernel: &Attached) -> u64 {
     };
     let key = cookie.to_ne_bytes();
     let lanes = kernel.flows.get(&key).unwrap_or_default();
-    let owner = lanes.iter().find_map(|lane| decode::flow(&key, lane)?.owner);
+    let owner = lanes
+        .iter()
+        .find_map(|lane| decode::flow(&key, lane)?.owner);
     owner.map_or(0, |owner| owner.netns)
 }

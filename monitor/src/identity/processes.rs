@@ -107,7 +107,9 @@ impl Processes {
         now: Now,
     ) -> Option<Question> {
         let alive = |facts: &ProcessFacts| {
-            facts.start_ticks.is_none_or(|ticks| started_before(ticks, owner.opened_ns))
+            facts
+                .start_ticks
+                .is_none_or(|ticks| started_before(ticks, owner.opened_ns))
         };
         if let Some(facts) = facts.filter(alive) {
             self.note(owner, &facts, resolve(&facts, desktop), now);
@@ -179,7 +181,11 @@ impl Processes {
 
     /// Drops the eighth of the processes that were first heard of longest ago.
     fn make_room(&mut self) {
-        let mut first: Vec<_> = self.by_pid.values().map(|process| process.first_ns).collect();
+        let mut first: Vec<_> = self
+            .by_pid
+            .values()
+            .map(|process| process.first_ns)
+            .collect();
         first.sort_unstable();
         if let Some(limit) = first.get(first.len() / 8).copied() {
             self.by_pid.retain(|_, process| process.first_ns > limit);
@@ -221,10 +227,20 @@ fn remnant(owner: &Owner, cgroup: Option<String>) -> ProcessFacts {
 
 /// The identity of traffic that no process could be found for.
 pub fn nobody(reason: UnknownReason) -> Identity {
-    Identity { app: App::unknown(reason), rung: Rung::None, name: None, icon: None }
+    Identity {
+        app: App::unknown(reason),
+        rung: Rung::None,
+        name: None,
+        icon: None,
+    }
 }
 
 /// The identity of the kernel's own traffic.
 pub fn kernel() -> Identity {
-    Identity { app: App::kernel(), rung: Rung::None, name: None, icon: None }
+    Identity {
+        app: App::kernel(),
+        rung: Rung::None,
+        name: None,
+        icon: None,
+    }
 }

@@ -3,16 +3,19 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Map, MapData, RingBuf};
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+use rustix::thread::CapabilitySet;
 
 use super::bpf;
 use super::cgroups::{self, Mounts};
 use super::hooks::{HOOKS, Hook};
 use super::loader::{self, LoadError, Order};
-use super::tables::{CounterTable, ProcessTable, StatsTable, possible_cpus};
+use super::tables::{CounterTable, OwnerTable, ProcessTable, StatsTable, possible_cpus};
 
 /// The oldest kernel with all helpers the programs call, as (major, minor).
 pub const KERNEL_MIN: (u32, u32) = (5, 10);
@@ -26,8 +29,10 @@ pub enum AttachError {
     NoCgroup2,
     /// Only cgroup hierarchies of version 1 are mounted.
     CgroupV1Only,
-    /// The directory given as the root of the tree cannot be opened.
-    Root(PathBuf, io::Error),
+    /// The directory given as the root of the tree cannot be opened, or is in no cgroup2 tree.
+    Root(PathBuf),
+    /// `CAP_BPF` or `CAP_NET_ADMIN` is missing.
+    NoRights,
     /// See [`LoadError`].
     Load(LoadError),
     /// The verifier refused a program: its name and the reason.
@@ -48,18 +53,24 @@ pub struct Attached {
     pub stats: StatsTable,
     /// Whom they have announced.
     pub processes: ProcessTable,
-    /// Where the cgroup2 tree is mounted.
+    /// Who bound a socket.
+    pub owners: OwnerTable,
+    /// A path to the root of the cgroup2 tree.
     pub root: PathBuf,
     /// CPUs that per-CPU maps have values for.
     pub cpus: usize,
     ring: Option<RingBuf<MapData>>,
     links: Vec<OwnedFd>,
+    /// Keeps `root` valid where the tree is mounted nowhere else.
+    _directory: OwnedFd,
 }
 
 impl fmt::Debug for Attached {
     // By hand, because aya's ring buffer has none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attached").field("root", &self.root).finish_non_exhaustive()
+        f.debug_struct("Attached")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +82,11 @@ impl Attached {
 
     /// The hooks and whether they are attached. All are, or there would be no `Attached`.
     pub fn hooks(&self) -> Vec<(&'static str, bool)> {
-        HOOKS.iter().enumerate().map(|(i, hook)| (hook.name, i < self.links.len())).collect()
+        HOOKS
+            .iter()
+            .enumerate()
+            .map(|(i, hook)| (hook.name, i < self.links.len()))
+            .collect()
     }
 }
 
@@ -79,23 +94,27 @@ impl Attached {
 /// table says it is.
 pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachError> {
     check_release(&release())?;
-    let root = match root {
-        Some(root) => root.to_owned(),
-        None => find_root()?,
-    };
-    let directory = File::open(&root).map_err(|error| AttachError::Root(root.clone(), error))?;
+    check_rights()?;
+    let (directory, root) = open_root(root)?;
     let loaded = loader::load(order).map_err(AttachError::Load)?;
     let mut links = Vec::with_capacity(HOOKS.len());
     for (hook, (program, fd)) in HOOKS.iter().zip(&loaded.programs) {
-        let refused = || AttachError::Refused(program.name.clone(), program.refused.clone().unwrap_or_default());
+        let refused = || {
+            AttachError::Refused(
+                program.name.clone(),
+                program.refused.clone().unwrap_or_default(),
+            )
+        };
         let fd = fd.as_ref().ok_or_else(refused)?;
-        links.push(link(hook, fd, &directory, &root)?);
+        links.push(link(hook, fd, directory.as_fd(), &root)?);
     }
     let mut maps = loaded.maps;
     let mut take = |name: &'static str| {
         let at = maps.iter().position(|(map, _)| map == name);
-        at.map(|at| maps.swap_remove(at).1)
-            .ok_or(AttachError::Io("taking over the maps", io::ErrorKind::NotFound.into()))
+        at.map(|at| maps.swap_remove(at).1).ok_or(AttachError::Io(
+            "taking over the maps",
+            io::ErrorKind::NotFound.into(),
+        ))
     };
     let cpus = cpus();
     let flows = take("FLOWS")?;
@@ -106,14 +125,21 @@ pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachErro
         stats: StatsTable::new(take("STATS")?, take("OVER")?, cpus),
         processes: ProcessTable::new(take("PROCESSES")?),
         ring: Some(ring(take("EVENTS")?)?),
+        owners: OwnerTable::new(take("OWNER")?),
         root,
         cpus,
         links,
+        _directory: directory,
     })
 }
 
-fn link(hook: &Hook, program: &OwnedFd, cgroup: &File, root: &Path) -> Result<OwnedFd, AttachError> {
-    bpf::link_to_cgroup(program.as_fd(), cgroup.as_fd(), hook.attach_type).map_err(|error| {
+fn link(
+    hook: &Hook,
+    program: &OwnedFd,
+    cgroup: BorrowedFd<'_>,
+    root: &Path,
+) -> Result<OwnedFd, AttachError> {
+    bpf::link_to_cgroup(program.as_fd(), cgroup, hook.attach_type).map_err(|error| {
         match error.raw_os_error() {
             Some(libc::EPERM) => AttachError::Occupied(hook.name, root.to_owned()),
             _ => AttachError::Io("attaching a program", error),
@@ -141,17 +167,23 @@ fn lanes(flows: &OwnedFd, cpus: usize) -> usize {
 fn cpus() -> usize {
     let text = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
     // Without sysfs the number of CPUs online is the best guess; both agree on phones and routers.
-    possible_cpus(&text).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    possible_cpus(&text)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// The release of the running kernel, like `6.12.3-arm64`.
 pub fn release() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Checks a release against [`KERNEL_MIN`]. One that cannot be read passes: loading will tell.
 pub fn check_release(release: &str) -> Result<(), AttachError> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|n| n.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) if (major, minor) < KERNEL_MIN => {
             Err(AttachError::KernelTooOld(release.to_owned()))
@@ -160,15 +192,56 @@ pub fn check_release(release: &str) -> Result<(), AttachError> {
     }
 }
 
-/// The root of the cgroup2 tree, from the mount table.
-pub fn find_root() -> Result<PathBuf, AttachError> {
-    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo")
-        .map_err(|error| AttachError::Io("reading /proc/self/mountinfo", error))?;
-    match cgroups::find_mount(&mountinfo) {
-        Mounts::V2(root) => Ok(root),
-        Mounts::V1Only => Err(AttachError::CgroupV1Only),
-        Mounts::None => Err(AttachError::NoCgroup2),
+/// Checks for the rights to load and attach: `CAP_BPF` and `CAP_NET_ADMIN`, or `CAP_SYS_ADMIN`, which
+/// contains both (capabilities(7)).
+pub fn check_rights() -> Result<(), AttachError> {
+    let Ok(sets) = rustix::thread::capabilities(None) else {
+        // Loading will tell.
+        return Ok(());
+    };
+    let bpf = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
+    if sets.effective.contains(CapabilitySet::SYS_ADMIN) || sets.effective.contains(bpf) {
+        return Ok(());
     }
+    Err(AttachError::NoRights)
+}
+
+/// Opens the root of the cgroup2 tree: at `root`, where the mount table says it is, or in a mount of its
+/// own that nobody else sees and that ends with the descriptor. Gives a path to it as well.
+pub fn open_root(root: Option<&Path>) -> Result<(OwnedFd, PathBuf), AttachError> {
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = root.map_or_else(
+        || cgroups::find_mount(&mountinfo),
+        |root| Mounts::V2(root.to_owned()),
+    );
+    let missing = match mounts {
+        Mounts::V2(path) => {
+            let directory = File::open(&path).map(OwnedFd::from);
+            let magic = |directory: &OwnedFd| rustix::fs::fstatfs(directory).map(|fs| fs.f_type);
+            return match directory {
+                // `CGROUP2_SUPER_MAGIC` (uapi/linux/magic.h).
+                Ok(directory) if magic(&directory) == Ok(0x6367_7270) => Ok((directory, path)),
+                _ => Err(AttachError::Root(path)),
+            };
+        }
+        Mounts::V1Only => AttachError::CgroupV1Only,
+        Mounts::None => AttachError::NoCgroup2,
+    };
+    let directory = mount_cgroup2().map_err(|_| missing)?;
+    let path = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    Ok((directory, path.into()))
+}
+
+/// Mounts the cgroup2 tree at no place (fsopen(2), fsmount(2), Linux 5.2).
+fn mount_cgroup2() -> rustix::io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(&context)?;
+    let safe = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let mount = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, safe)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(&mount, ".", flags, Mode::empty())
 }
 
 #[cfg(test)]
@@ -178,7 +251,10 @@ mod tests {
     #[test]
     fn kernels_below_the_floor_are_refused() {
         for old in ["5.9.16", "4.19.0-27-amd64", "5.4.0-26-generic", "3.18.31"] {
-            assert!(matches!(check_release(old), Err(AttachError::KernelTooOld(_))), "{old}");
+            assert!(
+                matches!(check_release(old), Err(AttachError::KernelTooOld(_))),
+                "{old}"
+            );
         }
         for new in ["5.10.0", "5.10", "6.12.3-arm64", "10.0.1", "mystery"] {
             assert!(check_release(new).is_ok(), "{new}");

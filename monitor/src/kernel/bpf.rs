@@ -58,7 +58,12 @@ struct LinkAttr {
 unsafe fn bpf<T>(command: Command, attr: &mut T) -> io::Result<i32> {
     // SAFETY: `attr` is alive and as long as said; the caller vouches for the addresses in it.
     let result = unsafe {
-        libc::syscall(libc::SYS_bpf, command as i32, std::ptr::from_mut(attr), size_of::<T>())
+        libc::syscall(
+            libc::SYS_bpf,
+            command as i32,
+            std::ptr::from_mut(attr),
+            size_of::<T>(),
+        )
     };
     if result < 0 {
         return Err(io::Error::last_os_error());
@@ -81,11 +86,11 @@ fn address_mut<T>(slice: &mut [T]) -> u64 {
 
 /// Key and value sizes of a map, so that no call can write past a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(super) struct Layout {
     /// Size of a key in bytes.
-    pub key: usize,
+    pub(super) key: usize,
     /// Size of a value in bytes; for per-CPU maps of all CPUs' values, each rounded up to 8.
-    pub value: usize,
+    pub(super) value: usize,
 }
 
 /// Reads the value of `key`; false when there is none.
@@ -93,7 +98,7 @@ pub struct Layout {
 /// # Errors
 ///
 /// What bpf(2) says, and `InvalidInput` when a buffer does not have the layout's size.
-pub fn lookup(
+pub(super) fn lookup(
     map: BorrowedFd<'_>,
     layout: Layout,
     key: &[u8],
@@ -120,7 +125,12 @@ pub fn lookup(
 /// # Errors
 ///
 /// As [`lookup`].
-pub fn update(map: BorrowedFd<'_>, layout: Layout, key: &[u8], value: &[u8]) -> io::Result<()> {
+pub(super) fn update(
+    map: BorrowedFd<'_>,
+    layout: Layout,
+    key: &[u8],
+    value: &[u8],
+) -> io::Result<()> {
     check(key.len() == layout.key && value.len() == layout.value)?;
     let mut attr = ElementAttr {
         map_fd: fd(map),
@@ -138,10 +148,15 @@ pub fn update(map: BorrowedFd<'_>, layout: Layout, key: &[u8], value: &[u8]) -> 
 /// # Errors
 ///
 /// As [`lookup`].
-pub fn delete(map: BorrowedFd<'_>, layout: Layout, key: &[u8]) -> io::Result<bool> {
+pub(super) fn delete(map: BorrowedFd<'_>, layout: Layout, key: &[u8]) -> io::Result<bool> {
     check(key.len() == layout.key)?;
-    let mut attr =
-        ElementAttr { map_fd: fd(map), reserved: 0, key: address(key), value: 0, flags: 0 };
+    let mut attr = ElementAttr {
+        map_fd: fd(map),
+        reserved: 0,
+        key: address(key),
+        value: 0,
+        flags: 0,
+    };
     // SAFETY: the key has the size of the map's layout.
     match unsafe { bpf(Command::MapDelete, &mut attr) } {
         Ok(_) => Ok(true),
@@ -152,7 +167,7 @@ pub fn delete(map: BorrowedFd<'_>, layout: Layout, key: &[u8]) -> io::Result<boo
 
 /// What one call of [`lookup_batch`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batch {
+pub(super) enum Batch {
     /// So many elements; there are more.
     Some(usize),
     /// So many elements; they were the last.
@@ -167,7 +182,7 @@ pub enum Batch {
 /// # Errors
 ///
 /// What bpf(2) says, and `InvalidInput` when the buffers do not hold whole elements.
-pub fn lookup_batch(
+pub(super) fn lookup_batch(
     map: BorrowedFd<'_>,
     layout: Layout,
     position: &mut Option<u32>,
@@ -211,13 +226,17 @@ pub fn lookup_batch(
 /// # Errors
 ///
 /// `EPERM` when a program that tolerates no other is attached there, or without privileges.
-pub fn link_to_cgroup(
+pub(super) fn link_to_cgroup(
     program: BorrowedFd<'_>,
     cgroup: BorrowedFd<'_>,
     attach_type: u32,
 ) -> io::Result<OwnedFd> {
-    let mut attr =
-        LinkAttr { prog_fd: fd(program), target_fd: fd(cgroup), attach_type, flags: 0 };
+    let mut attr = LinkAttr {
+        prog_fd: fd(program),
+        target_fd: fd(cgroup),
+        attach_type,
+        flags: 0,
+    };
     // SAFETY: the command takes no addresses.
     let link = unsafe { bpf(Command::LinkCreate, &mut attr) }?;
     // SAFETY: the kernel just made this descriptor, and nobody else knows it.
@@ -228,5 +247,8 @@ fn check(fits: bool) -> io::Result<()> {
     if fits {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "buffer does not fit the map's layout"))
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "buffer does not fit the map's layout",
+    ))
 }

@@ -77,8 +77,16 @@ pub const HOOKS: [Hook; 8] = [
     },
 ];
 
-/// The maps the agent reads, by their name in the object.
-pub const MAPS: [&str; 6] = ["FLOWS", "DATAGRAMS", "OVER", "STATS", "PROCESSES", "EVENTS"];
+/// The maps the agent reads or writes, by their name in the object.
+pub const MAPS: [&str; 7] = [
+    "OWNER",
+    "FLOWS",
+    "DATAGRAMS",
+    "OVER",
+    "STATS",
+    "PROCESSES",
+    "EVENTS",
+];
 
 #[cfg(test)]
 mod tests {

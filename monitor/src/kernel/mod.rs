@@ -7,6 +7,7 @@ pub mod cgroups;
 pub mod hooks;
 pub mod interfaces;
 pub mod loader;
+mod netlink;
 pub mod process;
 pub mod sock_diag;
 pub mod tables;
@@ -20,10 +21,12 @@ use crate::clock::Now;
 /// Reads both clocks.
 pub fn now() -> Now {
     use rustix::time::{ClockId, Timespec, clock_gettime};
-    let split = |Timespec { tv_sec, tv_nsec }| {
-        (u64::try_from(tv_sec).unwrap_or(0), u64::try_from(tv_nsec).unwrap_or(0))
+    let nanoseconds = |time: Timespec| {
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        seconds.saturating_mul(1_000_000_000) + u64::try_from(time.tv_nsec).unwrap_or(0)
     };
-    let (boot_s, boot_ns) = split(clock_gettime(ClockId::Boottime));
-    let (unix_s, unix_ns) = split(clock_gettime(ClockId::Realtime));
-    Now { boot_ns: boot_s * 1_000_000_000 + boot_ns, unix_ms: unix_s * 1_000 + unix_ns / 1_000_000 }
+    Now {
+        boot_ns: nanoseconds(clock_gettime(ClockId::Boottime)),
+        unix_ms: nanoseconds(clock_gettime(ClockId::Realtime)) / 1_000_000,
+    }
 }

@@ -2,32 +2,33 @@
 //! cookie and inode of every socket, `/proc/PID/fd` the process that holds an inode.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+
+use super::netlink::{self, field};
 
 /// `SOCK_DIAG_BY_FAMILY` (uapi/linux/sock_diag.h).
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-/// `NLM_F_REQUEST | NLM_F_DUMP` (uapi/linux/netlink.h).
-const REQUEST_DUMP: u16 = 0x301;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-/// `struct nlmsghdr`.
-const HEADER_BYTES: usize = 16;
 /// `struct inet_diag_req_v2` (uapi/linux/inet_diag.h).
 const REQUEST_BYTES: usize = 56;
-/// Offset of the cookie in `struct inet_diag_msg`: state, family and ports before the addresses,
-/// ports 4, addresses 32, interface 4.
+/// Offset of the state in `struct inet_diag_msg`, behind the family.
+const STATE_AT: usize = 1;
+/// Offset of the cookie: family, state and timers 4, ports 4, addresses 32, interface 4.
 const COOKIE_AT: usize = 4 + 4 + 32 + 4;
 /// Offset of the inode: cookie 8, expires 4, queues 8, uid 4.
 const INODE_AT: usize = COOKIE_AT + 8 + 4 + 8 + 4;
+/// `TCP_LISTEN` (include/net/tcp_states.h).
+const LISTEN: u8 = 10;
 
 /// Protocols asked for; UDP-Lite and raw sockets are modules on many kernels, and no error.
-const PROTOCOLS: [u8; 4] = [6, 17, 136, 255];
+const PROTOCOLS: [u8; 4] = [TCP, 17, 136, 255];
+const TCP: u8 = 6;
 const FAMILIES: [u8; 2] = [2, 10];
 
 /// Sockets remembered at most.
@@ -36,9 +37,18 @@ const SOCKETS_MAX: usize = 65_536;
 /// Network namespaces entered at most.
 const NAMESPACES_MAX: usize = 256;
 
-/// Sockets by cookie, with the inode that `/proc/PID/fd` shows; 0 for one without a file, which is the
-/// kernel's own or already closed.
-pub type Sockets = BTreeMap<u64, u64>;
+/// A socket as `sock_diag` lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// The inode that `/proc/PID/fd` shows; 0 for a socket without a file, which is the kernel's own or
+    /// already closed.
+    pub inode: u64,
+    /// Whether it is a TCP socket that listens.
+    pub listens: bool,
+}
+
+/// Sockets by cookie.
+pub type Sockets = BTreeMap<u64, Socket>;
 
 /// Lists the sockets of this thread's network namespace.
 ///
@@ -58,15 +68,17 @@ pub fn sockets() -> io::Result<Sockets> {
     Ok(sockets)
 }
 
-/// Lists the sockets of every network namespace that a process is in. Other namespaces than this
-/// thread's need `CAP_SYS_ADMIN`; without it they are left out.
+/// Lists the sockets of every network namespace that a process is in, and tells how many other
+/// namespaces than this thread's there are. Those need `CAP_SYS_ADMIN`; without it they are left out.
 ///
 /// # Errors
 ///
 /// As [`sockets`], for this thread's namespace.
-pub fn sockets_everywhere(proc_root: &Path) -> io::Result<Sockets> {
+pub fn sockets_everywhere(proc_root: &Path) -> io::Result<(Sockets, usize)> {
     let mut sockets = sockets()?;
-    for namespace in namespaces(proc_root) {
+    let others = namespaces(proc_root);
+    let count = others.len();
+    for namespace in others {
         // A thread's namespace cannot be left without a way back, so a short-lived one enters it.
         let entered = std::thread::spawn(move || {
             let network = rustix::thread::LinkNameSpaceType::Network;
@@ -74,15 +86,22 @@ pub fn sockets_everywhere(proc_root: &Path) -> io::Result<Sockets> {
             self::sockets()
         });
         if let Ok(Ok(found)) = entered.join() {
-            sockets.extend(found.into_iter().take(SOCKETS_MAX.saturating_sub(sockets.len())));
+            sockets.extend(
+                found
+                    .into_iter()
+                    .take(SOCKETS_MAX.saturating_sub(sockets.len())),
+            );
         }
     }
-    Ok(sockets)
+    Ok((sockets, count))
 }
 
 /// Network namespaces of all processes, except this one's, each once.
 fn namespaces(proc_root: &Path) -> Vec<File> {
-    let mut seen: Vec<u64> = fs::metadata("/proc/self/ns/net").iter().map(MetadataExt::ino).collect();
+    let mut seen: Vec<u64> = fs::metadata("/proc/self/ns/net")
+        .iter()
+        .map(MetadataExt::ino)
+        .collect();
     let mut found = Vec::new();
     for process in fs::read_dir(proc_root).into_iter().flatten().flatten() {
         let path = process.path().join("ns/net");
@@ -97,110 +116,117 @@ fn namespaces(proc_root: &Path) -> Vec<File> {
     found
 }
 
+/// Lists the sockets of a family and protocol, in any state.
 fn list(family: u8, protocol: u8, sockets: &mut Sockets) -> io::Result<()> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        Some(netlink::SOCK_DIAG),
-    )?;
-    rustix::net::send(&socket, &request(family, protocol), SendFlags::empty())?;
-    let mut buffer = vec![0; 32 * 1024];
-    loop {
-        let (length, _) = rustix::net::recv(&socket, &mut buffer[..], RecvFlags::empty())?;
-        if length == 0 || read_replies(buffer.get(..length).unwrap_or_default(), sockets)? {
-            return Ok(());
-        }
-    }
+    let mut request = vec![family, protocol, 0, 0];
+    request.extend(u32::MAX.to_ne_bytes());
+    request.resize(REQUEST_BYTES, 0);
+    netlink::dump(
+        Some(rustix::net::netlink::SOCK_DIAG),
+        SOCK_DIAG_BY_FAMILY,
+        &request,
+        |body| {
+            if let Some((cookie, socket)) = parse(body, protocol)
+                && sockets.len() < SOCKETS_MAX
+            {
+                sockets.insert(cookie, socket);
+            }
+        },
+    )
 }
 
-/// A dump of all sockets of a family and protocol, in any state.
-fn request(family: u8, protocol: u8) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + REQUEST_BYTES);
-    bytes.extend(((HEADER_BYTES + REQUEST_BYTES) as u32).to_ne_bytes());
-    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    bytes.extend(REQUEST_DUMP.to_ne_bytes());
-    bytes.extend([0; 8]);
-    bytes.extend([family, protocol, 0, 0]);
-    bytes.extend(u32::MAX.to_ne_bytes());
-    bytes.resize(HEADER_BYTES + REQUEST_BYTES, 0);
-    bytes
-}
-
-/// Reads the messages of one datagram; true when the dump is complete.
-fn read_replies(mut bytes: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
-    while let Some(length) = field::<4>(bytes, 0).map(u32::from_ne_bytes) {
-        let length = length as usize;
-        let kind = field::<2>(bytes, 4).map(u16::from_ne_bytes);
-        let Some(body) = bytes.get(HEADER_BYTES..length) else {
-            return Ok(true);
-        };
-        match kind {
-            Some(NLMSG_DONE) => return Ok(true),
-            Some(NLMSG_ERROR) => {
-                let code = field::<4>(body, 0).map_or(0, i32::from_ne_bytes);
-                return match code {
-                    0 => Ok(true),
-                    code => Err(io::Error::from_raw_os_error(code.saturating_neg())),
-                };
-            }
-            _ => {
-                let cookie = field::<8>(body, COOKIE_AT).map(u64::from_ne_bytes);
-                let inode = field::<4>(body, INODE_AT).map(u32::from_ne_bytes);
-                if let (Some(cookie), Some(inode)) = (cookie, inode)
-                    && sockets.len() < SOCKETS_MAX
-                {
-                    sockets.insert(split(cookie), u64::from(inode));
-                }
-            }
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(false)
+fn parse(body: &[u8], protocol: u8) -> Option<(u64, Socket)> {
+    let [state] = field(body, STATE_AT)?;
+    let cookie = split(u64::from_ne_bytes(field(body, COOKIE_AT)?));
+    let inode = u64::from(u32::from_ne_bytes(field(body, INODE_AT)?));
+    Some((
+        cookie,
+        Socket {
+            inode,
+            listens: protocol == TCP && state == LISTEN,
+        },
+    ))
 }
 
 /// The cookie is two words, the lower first, whatever the byte order (`sock_diag_save_cookie`,
 /// net/core/sock_diag.c).
 const fn split(cookie: u64) -> u64 {
-    if cfg!(target_endian = "big") { cookie.rotate_left(32) } else { cookie }
+    if cfg!(target_endian = "big") {
+        cookie.rotate_left(32)
+    } else {
+        cookie
+    }
 }
 
-fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
+/// A process and its descriptor of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// Number of the descriptor in that process.
+    pub fd: i32,
 }
 
 /// Which process holds which socket, by inode. Where several do, the one with the lowest id: the
 /// parent comes before the children that inherited it.
-pub fn holders(proc_root: &Path) -> BTreeMap<u64, u32> {
+pub fn holders(proc_root: &Path) -> BTreeMap<u64, Holder> {
     let mut holders = BTreeMap::new();
-    let Ok(processes) = fs::read_dir(proc_root) else {
-        return holders;
-    };
-    for process in processes.flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+    for process in fs::read_dir(proc_root).into_iter().flatten().flatten() {
+        let Some(pid) = number(&process.file_name()) else {
             continue;
         };
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else {
             continue;
         };
         for descriptor in descriptors.flatten() {
-            let inode = fs::read_link(descriptor.path()).ok().and_then(|target| socket_inode(&target));
-            if let Some(inode) = inode {
-                let holder = holders.entry(inode).or_insert(pid);
-                *holder = pid.min(*holder);
+            let target = fs::read_link(descriptor.path()).ok();
+            let inode = target.and_then(|target| socket_inode(&target));
+            if let (Some(inode), Some(fd)) = (inode, number(&descriptor.file_name())) {
+                let found = Holder { pid, fd };
+                let holder = holders.entry(inode).or_insert(found);
+                *holder = found.min(*holder);
             }
         }
     }
     holders
 }
 
+fn number<T: std::str::FromStr>(name: &OsStr) -> Option<T> {
+    name.to_str()?.parse().ok()
+}
+
+/// A descriptor of its own for another process's socket.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_SYS_PTRACE`, `ENOSYS` before Linux 5.6, `ESRCH` when the process is gone.
+pub fn borrow(holder: Holder) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(rustix::process::pidfd_getfd(
+        process,
+        holder.fd,
+        PidfdGetfdFlags::empty(),
+    )?)
+}
+
 /// The inode of a link like `socket:[12345]` (proc_pid_fd(5)).
 fn socket_inode(target: &Path) -> Option<u64> {
-    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    target
+        .to_str()?
+        .strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]
@@ -211,21 +237,53 @@ mod tests {
             eprintln!("skipped: this kernel has no sock_diag");
             return;
         };
-        let inode = sockets.get(&cookie).copied().expect("the listener is listed");
-        assert_eq!(holders(Path::new("/proc")).get(&inode), Some(&std::process::id()));
+        let socket = sockets
+            .get(&cookie)
+            .copied()
+            .expect("the listener is listed");
+        assert!(socket.listens);
+        let holder = holders(Path::new("/proc"))
+            .get(&socket.inode)
+            .copied()
+            .expect("held here");
+        assert_eq!(
+            holder,
+            Holder {
+                pid: std::process::id(),
+                fd: listener.as_raw_fd()
+            }
+        );
         drop(listener);
     }
 
     #[test]
-    fn truncated_replies_end_the_dump() {
-        let mut bytes = request(2, 6);
-        for length in 0..bytes.len() {
-            let mut sockets = Sockets::new();
-            let _ = read_replies(&bytes[..length], &mut sockets);
-            assert!(sockets.is_empty(), "{length} bytes");
+    fn truncated_answers_are_no_sockets() {
+        let mut body = [0; 72];
+        body[STATE_AT] = LISTEN;
+        body[COOKIE_AT] = 9;
+        for length in 0..body.len() {
+            assert_eq!(parse(&body[..length], TCP), None, "{length} bytes");
         }
-        bytes[0] = 0;
-        assert!(read_replies(&bytes, &mut Sockets::new()).expect("no error"), "a length of zero ends it");
+        assert_eq!(
+            parse(&body, TCP),
+            Some((
+                9,
+                Socket {
+                    inode: 0,
+                    listens: true
+                }
+            ))
+        );
+        assert_eq!(
+            parse(&body, 17),
+            Some((
+                9,
+                Socket {
+                    inode: 0,
+                    listens: false
+                }
+            ))
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The kernel's maps, as the agent reads and trims them.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use monitor_ebpf::records::over_cause;
-use monitor_ebpf::{DatagramKey, DatagramPeer, FlowRecord, OverRecord, StatsRecord};
+use monitor_ebpf::{DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, StatsRecord};
 
 use super::bpf::{self, Batch, Layout};
 
@@ -68,7 +68,10 @@ impl CounterTable {
     /// # Errors
     ///
     /// What bpf(2) says. Elements before the error have been visited.
-    pub fn read(&mut self, mut visit: impl FnMut(&[u8], &mut dyn Iterator<Item = &[u8]>)) -> io::Result<()> {
+    pub fn read(
+        &mut self,
+        mut visit: impl FnMut(&[u8], &mut dyn Iterator<Item = &[u8]>),
+    ) -> io::Result<()> {
         let mut elements = (BATCH_BYTES / self.layout.value).max(BATCH_ELEMENTS_MIN);
         let mut doublings = 0;
         let mut position = None;
@@ -97,7 +100,9 @@ impl CounterTable {
             let values = self.values.chunks_exact(self.layout.value);
             for (key, value) in keys.zip(values).take(read) {
                 let stride = self.lane_bytes.next_multiple_of(8);
-                let mut lanes = value.chunks_exact(stride).filter_map(|lane| lane.get(..self.lane_bytes));
+                let mut lanes = value
+                    .chunks_exact(stride)
+                    .filter_map(|lane| lane.get(..self.lane_bytes));
                 visit(key, &mut lanes);
             }
             used += read as u64;
@@ -119,7 +124,9 @@ impl CounterTable {
             return Ok(Vec::new());
         }
         let lanes = value.chunks_exact(self.lane_bytes.next_multiple_of(8));
-        Ok(lanes.map(|lane| lane.get(..self.lane_bytes).unwrap_or_default().to_vec()).collect())
+        Ok(lanes
+            .map(|lane| lane.get(..self.lane_bytes).unwrap_or_default().to_vec())
+            .collect())
     }
 
     /// Deletes an element; false when it was gone.
@@ -203,7 +210,10 @@ impl StatsTable {
         let mut causes = Vec::new();
         for cause in 0..over_cause::COUNT {
             let mut sum = OverRecord::ZERO;
-            for record in self.lanes(self.over.as_fd(), cause, OverRecord::SIZE)?.iter() {
+            for record in self
+                .lanes(self.over.as_fd(), cause, OverRecord::SIZE)?
+                .iter()
+            {
                 let Some(record) = OverRecord::read(record) else {
                     continue;
                 };
@@ -218,14 +228,20 @@ impl StatsTable {
     }
 
     fn layout(&self, lane: usize) -> Layout {
-        Layout { key: size_of::<u32>(), value: self.cpus * lane.next_multiple_of(8) }
+        Layout {
+            key: size_of::<u32>(),
+            value: self.cpus * lane.next_multiple_of(8),
+        }
     }
 
     fn lanes(&self, map: BorrowedFd<'_>, index: u32, lane: usize) -> io::Result<Lanes> {
         let layout = self.layout(lane);
         let mut value = vec![0; layout.value];
         bpf::lookup(map, layout, &index.to_ne_bytes(), &mut value)?;
-        Ok(Lanes { value, stride: lane.next_multiple_of(8) })
+        Ok(Lanes {
+            value,
+            stride: lane.next_multiple_of(8),
+        })
     }
 }
 
@@ -241,6 +257,33 @@ impl Lanes {
     }
 }
 
+/// `OWNER`: who bound a socket.
+#[derive(Debug)]
+pub struct OwnerTable {
+    map: OwnedFd,
+}
+
+impl OwnerTable {
+    /// The map behind a descriptor.
+    pub fn new(map: OwnedFd) -> Self {
+        Self { map }
+    }
+
+    /// Makes somebody the owner of a socket, and of whatever it accepts from now on.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) says.
+    pub fn set(&self, socket: BorrowedFd<'_>, owner: &Owner) -> io::Result<()> {
+        let layout = Layout {
+            key: size_of::<i32>(),
+            value: Owner::SIZE,
+        };
+        let key = socket.as_raw_fd().to_ne_bytes();
+        bpf::update(self.map.as_fd(), layout, &key, &owner.bytes())
+    }
+}
+
 /// `PROCESSES`: whom the programs have announced.
 #[derive(Debug)]
 pub struct ProcessTable {
@@ -251,8 +294,10 @@ pub struct ProcessTable {
 impl ProcessTable {
     /// The map behind a descriptor.
     pub fn new(map: OwnedFd) -> Self {
-        let layout =
-            Layout { key: size_of::<u32>(), value: monitor_ebpf::ProcessSeen::SIZE };
+        let layout = Layout {
+            key: size_of::<u32>(),
+            value: monitor_ebpf::ProcessSeen::SIZE,
+        };
         Self { map, layout }
     }
 

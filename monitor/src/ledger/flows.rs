@@ -14,6 +14,9 @@ const LINGER_UNDER_PRESSURE_NS: u64 = 200_000_000;
 /// A closed socket is kept until nothing passed for so long.
 const QUIET_NS: u64 = 5_000_000_000;
 
+/// A further peer of an open socket is kept until nothing passed for so long.
+const PEER_LINGER_NS: u64 = 60_000_000_000;
+
 /// An open socket that was silent for so long may have gone without a word: the subflows of MPTCP do.
 const SUSPECT_NS: u64 = 600_000_000_000;
 
@@ -49,8 +52,8 @@ struct KnownPeer {
     drain: u64,
 }
 
-/// Key of a further peer: cookie, peer, interface and CPU.
-type PeerKey = (u64, Option<Peer>, u32, u16);
+/// Key of a further peer: cookie, peer and interface.
+type PeerKey = (u64, Option<Peer>, u32);
 
 /// What became of a socket or a peer since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +97,10 @@ impl FlowBook {
     /// The app a socket belongs to, if that is known, and whether the socket lives in the agent's own
     /// network namespace.
     pub fn app(&self, cookie: u64) -> Option<(Slot, bool)> {
-        let socket = self.sockets.get(&cookie).map(|socket| (socket.app, socket.local));
+        let socket = self
+            .sockets
+            .get(&cookie)
+            .map(|socket| (socket.app, socket.local));
         let (app, local) = socket.or_else(|| self.retired.get(&cookie).copied())?;
         Some((app?, local))
     }
@@ -138,7 +144,13 @@ impl FlowBook {
             socket.lanes.resize(lane + 1, Known::default());
         }
         let opened = retired.is_some()
-            || socket.lanes.iter().any(|known| known.opened == Some(flow.peer));
+            || socket
+                .lanes
+                .iter()
+                .any(|known| known.opened == Some(flow.peer))
+            || self
+                .peers
+                .contains_key(&(flow.cookie, Some(flow.peer), flow.peer.ifindex));
         let Some(known) = socket.lanes.get_mut(lane) else {
             return Totals::default();
         };
@@ -157,7 +169,11 @@ impl FlowBook {
         };
         let Some(closed_ns) = flow.closed_ns else {
             let silent = now_ns.saturating_sub(socket.changed_ns.max(socket.verified_ns));
-            let fate = if silent >= SUSPECT_NS { Fate::Suspect } else { Fate::Stays };
+            let fate = if silent >= SUSPECT_NS {
+                Fate::Suspect
+            } else {
+                Fate::Stays
+            };
             return (fate, 0);
         };
         let failures = if socket.failed { 0 } else { failures(flow) };
@@ -169,7 +185,14 @@ impl FlowBook {
         } else {
             age >= LINGER_NS && quiet >= QUIET_NS
         };
-        (if finished { Fate::Finished } else { Fate::Stays }, failures)
+        (
+            if finished {
+                Fate::Finished
+            } else {
+                Fate::Stays
+            },
+            failures,
+        )
     }
 
     /// A socket was deleted from the kernel's table.
@@ -177,7 +200,11 @@ impl FlowBook {
         let Some(socket) = self.sockets.remove(&cookie) else {
             return;
         };
-        if self.retired.insert(cookie, (socket.app, socket.local)).is_none() {
+        if self
+            .retired
+            .insert(cookie, (socket.app, socket.local))
+            .is_none()
+        {
             self.retired_order.push_back(cookie);
         }
         if self.retired_order.len() > RETIRED_MAX
@@ -187,15 +214,25 @@ impl FlowBook {
         }
     }
 
-    /// Takes a look at a further peer of a socket, as CPU `lane` counted it: what was added, and whether
-    /// it can be deleted. A peer comes back when it is heard of again, so silence is enough.
-    pub fn datagram(&mut self, datagram: &Datagram, lane: u16, now_ns: u64) -> (Totals, Fate) {
-        let key = (datagram.cookie, datagram.peer, datagram.ifindex, lane);
+    /// Takes a look at a further peer of a socket: what was added, and whether it can be deleted. A peer
+    /// comes back when it is heard of again, so silence is enough.
+    pub fn datagram(&mut self, datagram: &Datagram, now_ns: u64) -> (Totals, Fate) {
+        let key = (datagram.cookie, datagram.peer, datagram.ifindex);
         let before = self.peers.get(&key).copied();
-        let added = datagram.counters.since(before.map_or_else(Counters::default, |b| b.counters));
-        let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
+        let added = datagram
+            .counters
+            .since(before.map_or_else(Counters::default, |b| b.counters));
+        let mut totals = Totals {
+            tx: added.tx,
+            rx: added.rx,
+            ..Totals::default()
+        };
+        let socket = self.sockets.get(&datagram.cookie);
+        let opened = socket
+            .is_some_and(|socket| socket.lanes.iter().any(|lane| lane.opened == datagram.peer));
         // Packets of TCP get here from listeners and from the kernel's own sockets: no connections.
-        if before.is_none() && !added.is_zero() && datagram.protocol != Protocol::Tcp {
+        let counts = before.is_none() && !opened && datagram.protocol != Protocol::Tcp;
+        if counts && datagram.peer.is_some() {
             totals.accepted = u64::from(datagram.inbound);
             totals.connections = u64::from(!datagram.inbound);
         }
@@ -203,14 +240,20 @@ impl FlowBook {
             Some(before) if added.is_zero() => before.changed_ns,
             _ => now_ns,
         };
-        // Per CPU another lane may have changed: there it stays until its socket is gone.
-        let open = self.sockets.contains_key(&datagram.cookie);
-        let linger = if open { LINGER_NS * 6 } else { QUIET_NS };
+        let linger = if socket.is_some() {
+            PEER_LINGER_NS
+        } else {
+            QUIET_NS
+        };
         if now_ns.saturating_sub(changed_ns) >= linger {
             self.peers.remove(&key);
             return (totals, Fate::Finished);
         }
-        let known = KnownPeer { counters: datagram.counters, changed_ns, drain: self.drain };
+        let known = KnownPeer {
+            counters: datagram.counters,
+            changed_ns,
+            drain: self.drain,
+        };
         self.peers.insert(key, known);
         (totals, Fate::Stays)
     }
@@ -221,7 +264,11 @@ impl Known {
     /// before: on another CPU, or before the socket was retired.
     fn advance(&mut self, flow: &Flow, opened: bool) -> Totals {
         let added = flow.counters.since(self.counters);
-        let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
+        let mut totals = Totals {
+            tx: added.tx,
+            rx: added.rx,
+            ..Totals::default()
+        };
         let inbound = flow.accepted || flow.inbound;
         if flow.peer.protocol == Protocol::Tcp && !inbound {
             totals.connections = u64::from(flow.attempts.saturating_sub(self.attempts));

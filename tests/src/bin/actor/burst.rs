@@ -44,7 +44,7 @@ fn finish(mut child: Child) -> Result<()> {
     Ok(())
 }
 
-/// CPU time of the children that were waited for (proc_pid_stat(5), `cutime` and `cstime`).
+/// CPU time of the children that were waited for (`proc_pid_stat(5)`, `cutime` and `cstime`).
 fn children_ticks() -> Result<u64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     // The name before the bracket may hold spaces; `cutime` is field 16, the 14th after it.

@@ -18,7 +18,7 @@ pub(crate) fn done(fields: &[(&str, &dyn Display)]) -> Result<()> {
 fn line(word: &str, fields: &[(&str, &dyn Display)]) -> Result<()> {
     let mut text = word.to_owned();
     for (key, value) in fields {
-        text.push_str(&format!(" {key}={value}"));
+        text.push_str(&[" ", key, "=", &value.to_string()].concat());
     }
     text.push('\n');
     let mut out = stdout().lock();

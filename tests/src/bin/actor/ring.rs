@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "what is queued to io_uring must outlive the operation"
 )]
-//! A TCP client that makes no system call of its own to connect and send: io_uring does it.
+//! A TCP client that makes no system call of its own to connect and send: `io_uring` does it.
 
 use anyhow::{Context as _, Result, ensure};
 use io_uring::{IoUring, opcode, squeue, types};

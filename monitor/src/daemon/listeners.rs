@@ -1,0 +1,68 @@
+//! Listening sockets that are older than the programs: what they accept from now on is their owner's.
+//!
+//! The kernel hands the owner of a listener down to the sockets it accepts, but nobody noted the owner of
+//! one that was bound before. So it is noted now, through a descriptor borrowed from its process.
+
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::clock::Now;
+use crate::kernel::sock_diag::{self, Holder};
+use crate::kernel::{Attached, process};
+
+const PROC: &str = "/proc";
+
+/// The cookie noted for a network namespace that is not the agent's: no namespace has it.
+const ELSEWHERE: u64 = u64::MAX;
+
+/// Notes the owner of every listening socket. What cannot be done (before Linux 5.6, without
+/// `CAP_SYS_PTRACE`) is left: such connections are attributed while they last.
+pub(super) fn adopt(kernel: &Attached, own_netns: u64, now: Now) {
+    let proc_root = Path::new(PROC);
+    let Ok((sockets, _)) = sock_diag::sockets_everywhere(proc_root) else {
+        return;
+    };
+    let holders = sock_diag::holders(proc_root);
+    for socket in sockets.values().filter(|socket| socket.listens) {
+        let Some(holder) = holders.get(&socket.inode).copied() else {
+            continue;
+        };
+        let Some(owner) = owner(kernel, holder, own_netns, now) else {
+            continue;
+        };
+        let noted = sock_diag::borrow(holder)
+            .and_then(|descriptor| kernel.owners.set(descriptor.as_fd(), &owner));
+        if let Err(error) = noted {
+            log::info!("cannot note who listens on a socket: {error}");
+        }
+    }
+}
+
+/// A process as the owner of a socket, as the programs would have noted it.
+fn owner(
+    kernel: &Attached,
+    holder: Holder,
+    own_netns: u64,
+    now: Now,
+) -> Option<monitor_ebpf::Owner> {
+    let facts = process::read(Path::new(PROC), holder.pid)?;
+    let cgroup = facts.cgroup.unwrap_or_default();
+    let directory = kernel.root.join(cgroup.trim_start_matches('/'));
+    let mut comm = [0; 16];
+    let name = facts.comm.unwrap_or_default();
+    // The last byte ends the name.
+    for (to, from) in comm.iter_mut().take(15).zip(name.bytes()) {
+        *to = from;
+    }
+    let inode = |pid: &str| std::fs::metadata(format!("{PROC}/{pid}/ns/net")).map(|ns| ns.ino());
+    let here = inode("self").ok() == inode(&holder.pid.to_string()).ok();
+    Some(monitor_ebpf::Owner {
+        opened_ns: now.boot_ns,
+        cgroup_id: directory.metadata().map_or(0, |metadata| metadata.ino()),
+        netns: if here { own_netns } else { ELSEWHERE },
+        tgid: holder.pid,
+        uid: facts.uid.unwrap_or_default(),
+        comm: monitor_ebpf::records::comm_words(comm),
+    })
+}
