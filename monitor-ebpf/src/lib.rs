@@ -13,6 +13,7 @@ pub mod records;
 pub mod wire;
 
 pub use records::{
-    DatagramKey, DatagramPeer, FlowCounters, FlowRecord, OverRecord, Owner, ProcessRecord,
-    ProcessSeen, RecordHeader, StatsRecord,
+    ClosedRecord, DatagramKey, DatagramPeer, FlowCounters, FlowRecord, OverRecord, Owner,
+    ProcessRecord, ProcessSeen, RecordHeader, SettingsRecord, SettledKey, SettledRecord,
+    StatsRecord,
 };

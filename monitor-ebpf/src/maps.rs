@@ -5,6 +5,10 @@
 //! | `OWNER` | `SK_STORAGE`, cloned to accepted sockets | who bound a socket |
 //! | `FLOWS` | `HASH` by socket cookie | counters and owner of a socket |
 //! | `DATAGRAMS` | `HASH` by cookie, peer and interface | counters of a socket's further peers |
+//! | `CLOSED` | queue of sockets | closed sockets, the first closed first |
+//! | `SETTLED` | `HASH` by process and peer | sums over closed sockets the agent never looked at |
+//! | `LIVE` | array, one entry | number of flows |
+//! | `SETTINGS` | array, one entry | what the agent tells the programs |
 //! | `OVER` | per-CPU array by cause | bytes that found no room |
 //! | `STATS` | per-CPU array, one entry | losses, fill level, circuit breaker |
 //! | `PROCESSES` | `LRU_HASH` by process id | processes the agent has been told of |
@@ -13,23 +17,31 @@
 //! `FLOWS` and `DATAGRAMS` are never LRU: an evicted counter is a lost byte. `PROCESSES` is: the
 //! worst an eviction does is to tell the agent of a process twice.
 
-use crate::{DatagramKey, DatagramPeer, FlowRecord, ProcessSeen};
+use crate::{
+    ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, ProcessSeen, SettledKey, SettledRecord,
+};
 
 /// Default capacity of `FLOWS` in sockets. The loader lowers or raises it (`flows_max`).
 pub const FLOWS_MAX: u32 = 16_384;
 
 /// Default capacity of `DATAGRAMS` in peers. The loader scales it with `FLOWS`.
-pub const DATAGRAMS_MAX: u32 = 4_096;
+pub const DATAGRAMS_MAX: u32 = 2_048;
 
 /// Further peers one socket may hold in `DATAGRAMS` before the rest is folded into one entry, so
 /// that a scan or a DHT cannot crowd out everybody else.
-pub const PEERS_PER_SOCKET_MAX: u16 = 1_024;
+pub const PEERS_PER_SOCKET_MAX: u16 = 512;
+
+/// Capacity of `CLOSED`. What finds no room there is the agent's to delete.
+pub const CLOSED_MAX: u32 = 8_192;
+
+/// Capacity of `SETTLED`. When it is full, closed flows wait for the agent, which is woken.
+pub const SETTLED_MAX: u32 = 1_024;
 
 /// Capacity of `PROCESSES`.
 pub const PROCESSES_MAX: u32 = 1_024;
 
 /// Size of the ring buffer in bytes: a power of two and a multiple of the page size.
-pub const EVENTS_BYTES: u32 = 128 * 1024;
+pub const EVENTS_BYTES: u32 = 64 * 1024;
 
 /// What an element of a hash map costs beside key and value: `struct htab_elem` without its key
 /// (kernel/bpf/hashtab.c), 48 bytes on 64-bit kernels.
@@ -45,7 +57,9 @@ const HASH_BUCKET: u64 = 16;
 pub const fn memory_max_bytes(flows: u32, datagrams: u32) -> u64 {
     hash_bytes(flows, 8, FlowRecord::SIZE)
         + hash_bytes(datagrams, DatagramKey::SIZE, DatagramPeer::SIZE)
+        + hash_bytes(SETTLED_MAX, SettledKey::SIZE, SettledRecord::SIZE)
         + hash_bytes(PROCESSES_MAX, 8, ProcessSeen::SIZE)
+        + CLOSED_MAX as u64 * ClosedRecord::SIZE as u64
         + EVENTS_BYTES as u64
 }
 

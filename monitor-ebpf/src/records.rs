@@ -58,12 +58,15 @@ wire! {
         pub opened_ns: u64,
         /// The process's cgroup: inode number of its directory in the cgroup2 tree.
         pub cgroup_id: u64,
-        /// The socket's network namespace (`SO_NETNS_COOKIE`, socket(7)).
-        pub netns: u64,
         /// Process id (thread group id) in the initial PID namespace; 0 when no process is known.
         pub tgid: u32,
         /// User id in the initial user namespace.
         pub uid: u32,
+        /// The socket's network namespace: the lower half of its cookie (`SO_NETNS_COOKIE`, socket(7)).
+        /// Cookies are counted up from 1.
+        pub netns: u32,
+        /// [`SettingsRecord::epoch`] at that moment: a flow of the present epoch was not looked at yet.
+        pub epoch: u32,
         /// Name of the *thread* that made the call, padded with zeros.
         pub comm: Comm,
     }
@@ -94,8 +97,8 @@ wire! {
         /// 1 once a packet was seen while the TCP socket was in `TCP_ESTABLISHED`. The four flags are
         /// bytes of their own, because each has another writer and BPF has no atomic OR before 5.12.
         pub established: u8,
-        /// 1 when `remote` was given by `connect()`.
-        pub connecting: u8,
+        /// 1 once the last process closed the socket. Bytes may still leave afterwards.
+        pub closed: u8,
         /// 1 when the first packet was received, not sent: somebody else opened the flow.
         pub inbound: u8,
         /// 1 when the owner was inherited from a listening socket through `OWNER`.
@@ -112,8 +115,8 @@ wire! {
         pub socket_type: u8,
         /// Number of further peers in `DATAGRAMS`; stops at `PEERS_PER_SOCKET_MAX`.
         pub peers: u16,
-        /// When the last process closed the socket, in nanoseconds since boot; 0 while it is open.
-        /// Bytes may still leave afterwards.
+        /// When the socket was closed, or when a packet passed after that, in nanoseconds since boot; 0
+        /// while it is open.
         pub closed_ns: u64,
         /// When the first packet passed, in nanoseconds since boot; 0 before it.
         pub first_ns: u64,
@@ -155,6 +158,75 @@ wire! {
 }
 
 wire! {
+    /// Key of `SETTLED`: what closed sockets are summed up by.
+    pub struct SettledKey {
+        /// As in [`Owner::cgroup_id`].
+        pub cgroup_id: u64,
+        /// The peer's address.
+        pub remote: Address,
+        /// As in [`Owner::tgid`].
+        pub tgid: u32,
+        /// As in [`Owner::netns`].
+        pub netns: u32,
+        /// As in [`Owner::epoch`]: entries of a past epoch do not change any more.
+        pub epoch: u32,
+        /// Interface of the packets.
+        pub ifindex: u32,
+        /// IP protocol number of the packets.
+        pub protocol: u8,
+        /// Always zero.
+        pub reserved: [u8; 7],
+    }
+}
+
+wire! {
+    /// Value of `SETTLED`: sums over closed sockets that the agent never looked at.
+    pub struct SettledRecord {
+        /// What they carried.
+        pub counters: FlowCounters,
+        /// Connections opened.
+        pub connections: u64,
+        /// Connections accepted.
+        pub accepted: u64,
+        /// TCP connections that were never established.
+        pub failures: u64,
+        /// First packet of the first of them, in nanoseconds since boot.
+        pub first_ns: u64,
+        /// Closing of the last of them, in nanoseconds since boot.
+        pub last_ns: u64,
+        /// Who opened the first of them.
+        pub owner: Owner,
+    }
+}
+
+wire! {
+    /// Element of `CLOSED`: a socket that may be settled when it stays silent.
+    pub struct ClosedRecord {
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// When it was closed, or was put back because a packet passed after that, in nanoseconds since
+        /// boot.
+        pub since_ns: u64,
+    }
+}
+
+wire! {
+    /// Value of `SETTINGS`: what the agent tells the programs.
+    pub struct SettingsRecord {
+        /// Number of the agent's present look at the tables.
+        pub epoch: u32,
+        /// CPUs that per-CPU maps have values for.
+        pub cpus: u32,
+        /// Flows the agent has deleted so far.
+        pub deleted: u64,
+        /// Live flows from which on the programs settle closed ones themselves; 0 for never.
+        pub settle_at: u64,
+        /// Live flows from which on the agent wants to be woken; 0 for never.
+        pub press_at: u64,
+    }
+}
+
+wire! {
     /// Value of `OVER`, one per [`over_cause`] and CPU.
     pub struct OverRecord {
         /// What found no room.
@@ -167,14 +239,14 @@ wire! {
     pub struct StatsRecord {
         /// Ring records that found no room.
         pub ring_lost: u64,
-        /// Flows put into `FLOWS`, since the programs were loaded.
-        pub flows_created: u64,
-        /// Flows taken out again by the programs because nothing was ever sent.
-        pub flows_dropped: u64,
-        /// `flows_created - flows_dropped` at which the agent wants to be woken; 0 for never.
-        pub pressure_at: u64,
+        /// Flows settled by the programs.
+        pub settled: u64,
         /// Jiffies until which a full `FLOWS` is not tried again.
         pub full_until: u64,
+        /// Epoch in which the agent was last woken because `FLOWS` fills up.
+        pub pressed: u32,
+        /// Always zero.
+        pub reserved: u32,
     }
 }
 

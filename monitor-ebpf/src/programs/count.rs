@@ -8,10 +8,10 @@
 #[cfg(not(feature = "percpu"))]
 use core::arch::asm;
 
-use monitor_ebpf::{FlowCounters, StatsRecord};
+use monitor_ebpf::{FlowCounters, SettingsRecord, StatsRecord};
 
 use super::ctx::Direction;
-use super::tables::{OVER, STATS};
+use super::tables::{LIVE, OVER, SETTINGS, STATS};
 
 /// Adds to a counter that other CPUs add to as well.
 #[cfg(not(feature = "percpu"))]
@@ -72,6 +72,61 @@ pub(super) fn over(cause: u32, direction: Direction, bytes: u64, count: u64) {
         let counters = unsafe { &raw mut (*over).counters };
         packets(counters, direction, bytes, count);
     }
+}
+
+/// Adds the sums of one entry to another that other CPUs add to as well.
+#[inline(always)]
+pub(super) fn sums(counters: *mut FlowCounters, added: &FlowCounters) {
+    packets(
+        counters,
+        Direction::Transmit,
+        added.tx_bytes,
+        added.tx_packets,
+    );
+    packets(
+        counters,
+        Direction::Receive,
+        added.rx_bytes,
+        added.rx_packets,
+    );
+}
+
+/// Adds to a counter of a map entry that other CPUs add to as well.
+#[inline(always)]
+pub(super) fn more(counter: *mut u64, amount: u64) {
+    add(counter, amount);
+}
+
+/// Counts flows that come, or with `u64::MAX` one that goes.
+#[inline(always)]
+pub(super) fn live(change: u64) {
+    if let Some(live) = LIVE.get_ptr_mut(0) {
+        add(live, change);
+    }
+}
+
+/// Flows in `FLOWS`, where each CPU counts its own: about.
+#[inline(always)]
+pub(super) fn flows(settings: &SettingsRecord) -> u64 {
+    let Some(live) = LIVE.get_ptr(0) else {
+        return 0;
+    };
+    // SAFETY: an entry of an array map is never freed.
+    let made = unsafe { live.read_volatile() };
+    let made = if cfg!(feature = "percpu") {
+        made.wrapping_mul(u64::from(settings.cpus))
+    } else {
+        made
+    };
+    made.wrapping_sub(settings.deleted)
+}
+
+/// What the agent told.
+#[inline(always)]
+pub(super) fn settings() -> Option<&'static SettingsRecord> {
+    let settings = SETTINGS.get_ptr(0)?;
+    // SAFETY: an entry of an array map is never freed; each field is read and written whole.
+    unsafe { settings.as_ref() }
 }
 
 /// This CPU's [`StatsRecord`].

@@ -11,11 +11,15 @@ use super::count;
 use super::ctx::{self, Direction, Packet, Remote, SockAddr, Socket};
 use super::owner;
 use super::packet::{self, Peer, TCP};
+use super::settle;
 use super::tables::{DATAGRAMS, EVENTS, FLOWS, OWNER};
 
 /// `TCP_ESTABLISHED` and `TCP_LISTEN` (include/net/tcp_states.h).
 const ESTABLISHED: u32 = 1;
 const LISTEN: u32 = 10;
+
+/// `SOCK_STREAM` (include/linux/net.h).
+const STREAM: u8 = 1;
 
 /// Ticks for which a full `FLOWS` is left alone: 0.1 to 1 s. A failed insert costs 200 ns a packet.
 const FULL_PAUSE: u64 = 100;
@@ -27,6 +31,7 @@ const NO_EXIST: u64 = BPF_NOEXIST as u64;
 pub(super) fn create(socket: &Socket) {
     let owner = owner::current(socket.netns_of_context());
     owner::announce(&owner);
+    settle::some();
     let flow = FlowRecord {
         protocol: socket.protocol(),
         socket_type: socket.kind(),
@@ -48,7 +53,6 @@ pub(super) fn connect(addr: &SockAddr, remote: &Remote) {
             protocol: addr.protocol(),
             socket_type: addr.kind(),
             owner,
-            connecting: 1,
             attempts: 1,
             remote: remote.address,
             remote_port: remote.port,
@@ -61,14 +65,18 @@ pub(super) fn connect(addr: &SockAddr, remote: &Remote) {
     // process alone.
     let flow = unsafe { &mut *flow };
     if flow.owner.tgid != owner::current_tgid() {
-        flow.owner = owner::current(addr.netns());
+        // Whether the agent has looked at the flow does not change with its owner.
+        let epoch = flow.owner.epoch;
+        flow.owner = Owner {
+            epoch,
+            ..owner::current(addr.netns())
+        };
         owner::announce(&flow.owner);
     }
     if flow.counters.tx_packets == 0 && flow.counters.rx_packets == 0 {
         flow.remote = remote.address;
         flow.remote_port = remote.port;
         flow.protocol = addr.protocol();
-        flow.connecting = 1;
     }
     flow.attempts = flow.attempts.saturating_add(1);
 }
@@ -78,9 +86,10 @@ pub(super) fn connect(addr: &SockAddr, remote: &Remote) {
 pub(super) fn release(socket: &Socket) {
     let cookie = socket.cookie_of_context();
     let Some(flow) = FLOWS.get_ptr_mut(&cookie) else {
+        release_unheard(socket, cookie);
         return;
     };
-    // SAFETY: an entry of `FLOWS`; only this hook writes `closed_ns`.
+    // SAFETY: an entry of `FLOWS`; nobody else writes these fields before it is closed.
     let flow = unsafe { &mut *flow };
     // A per-CPU entry does not show what other CPUs counted, so it stays until the agent looks.
     let unused = !cfg!(feature = "percpu")
@@ -88,14 +97,42 @@ pub(super) fn release(socket: &Socket) {
         && flow.counters.tx_packets == 0
         && flow.counters.rx_packets == 0;
     if unused {
-        if FLOWS.remove(&cookie).is_ok()
-            && let Some(stats) = count::stats()
-        {
-            count::add_own(&raw mut stats.flows_dropped, 1);
+        if FLOWS.remove(&cookie).is_ok() {
+            count::live(u64::MAX);
         }
         return;
     }
     flow.closed_ns = ctx::boot_ns();
+    flow.closed = 1;
+    settle::later(cookie, flow.closed_ns);
+}
+
+/// A socket that was accepted and closed at once has not sent anything yet: its goodbye is its first
+/// packet.
+#[inline(always)]
+fn release_unheard(socket: &Socket, cookie: u64) {
+    if socket.protocol() != TCP || !socket.is_connected() {
+        return;
+    }
+    let Some(kept) = OWNER.of(socket) else {
+        return;
+    };
+    let closed_ns = ctx::boot_ns();
+    let flow = FlowRecord {
+        closed: 1,
+        accepted: 1,
+        protocol: TCP,
+        socket_type: socket.kind(),
+        closed_ns,
+        owner: Owner {
+            epoch: owner::epoch(),
+            ..*kept
+        },
+        ..FlowRecord::ZERO
+    };
+    if insert(cookie, &flow) {
+        settle::later(cookie, closed_ns);
+    }
 }
 
 /// A packet passed: one cookie, one lookup, two adds.
@@ -112,6 +149,10 @@ pub(super) fn account(packet: &Packet, direction: Direction) {
     if record.ifindex == 0 {
         adopt(packet, record, direction);
     }
+    if record.closed != 0 {
+        // It still has something to say, so it is not settled yet.
+        record.closed_ns = ctx::boot_ns();
+    }
     if let Some(peer) = other_peer(packet, record, direction) {
         account_peer(packet, cookie, record, &peer, direction, bytes, packets);
         return;
@@ -126,7 +167,7 @@ fn adopt(packet: &Packet, flow: &mut FlowRecord, direction: Direction) {
     flow.remote = peer.remote.address;
     flow.remote_port = peer.remote.port;
     flow.protocol = peer.protocol;
-    flow.inbound = u8::from(direction == Direction::Receive && flow.connecting == 0);
+    flow.inbound = u8::from(direction == Direction::Receive && flow.attempts == 0);
     flow.first_ns = ctx::boot_ns();
     flow.ifindex = packet.ifindex;
 }
@@ -244,18 +285,28 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
     }
     let peer = packet::peer(packet, direction);
     let kept = OWNER.of(&socket);
+    let state = socket.state();
+    let tcp = peer.protocol == TCP && socket.kind() == STREAM;
+    // A late packet of a connection that was closed and settled: it does not count as a new one.
+    let late = tcp && is_ending(state);
+    let now_ns = ctx::boot_ns();
     let flow = FlowRecord {
         counters: counters(direction, bytes, packets),
         ifindex: packet.ifindex,
-        first_ns: ctx::boot_ns(),
-        established: u8::from(socket.state() == ESTABLISHED),
+        first_ns: now_ns,
+        established: u8::from(state == ESTABLISHED),
+        closed: u8::from(late),
+        closed_ns: if late { now_ns } else { 0 },
         inbound: u8::from(direction == Direction::Receive),
-        accepted: u8::from(kept.is_some() && peer.protocol == TCP && socket.is_connected()),
+        accepted: u8::from(kept.is_some() && tcp && socket.is_connected() && !late),
         remote: peer.remote.address,
         remote_port: peer.remote.port,
         protocol: peer.protocol,
         socket_type: socket.kind(),
-        owner: kept.copied().unwrap_or(Owner::ZERO),
+        owner: kept.map_or(Owner::ZERO, |kept| Owner {
+            epoch: owner::epoch(),
+            ..*kept
+        }),
         ..FlowRecord::ZERO
     };
     if insert(cookie, &flow) {
@@ -278,6 +329,13 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
     count::over(over_cause::FLOWS_FULL, direction, bytes, packets);
 }
 
+/// Whether the process has closed its end of a TCP connection: `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE`,
+/// `LAST_ACK`, `CLOSING` (include/net/tcp_states.h).
+#[inline(always)]
+const fn is_ending(state: u32) -> bool {
+    matches!(state, 4 | 5 | 7 | 9 | 11)
+}
+
 /// The counters of an entry that starts with this packet.
 #[inline(always)]
 const fn counters(direction: Direction, bytes: u64, packets: u64) -> FlowCounters {
@@ -297,19 +355,19 @@ const fn counters(direction: Direction, bytes: u64, packets: u64) -> FlowCounter
     }
 }
 
-/// Puts a new flow into the map, and wakes the agent once when the map fills up.
+/// Puts a new flow into the map. When the map fills up, closed flows are settled, and then the agent is
+/// woken.
 #[inline(always)]
 fn insert(cookie: u64, flow: &FlowRecord) -> bool {
     if FLOWS.insert(&cookie, flow, NO_EXIST).is_err() {
         return false;
     }
-    if let Some(stats) = count::stats() {
-        count::add_own(&raw mut stats.flows_created, 1);
-        let live = stats.flows_created.wrapping_sub(stats.flows_dropped);
-        if stats.pressure_at != 0 && live >= stats.pressure_at {
-            stats.pressure_at = 0;
-            press();
-        }
+    count::live(1);
+    if let Some(settings) = count::settings()
+        && settings.press_at != 0
+        && count::flows(settings) >= settings.press_at
+    {
+        press(settings.epoch);
     }
     true
 }
@@ -317,9 +375,16 @@ fn insert(cookie: u64, flow: &FlowRecord) -> bool {
 /// `BPF_RB_FORCE_WAKEUP` (uapi/linux/bpf.h).
 const WAKE: u64 = 2;
 
-/// Asks the agent to drain the maps now.
+/// Asks the agent for a look at the tables, once per look and CPU.
 #[inline(always)]
-fn press() {
+pub(super) fn press(epoch: u32) {
+    let Some(stats) = count::stats() else {
+        return;
+    };
+    if stats.pressed == epoch {
+        return;
+    }
+    stats.pressed = epoch;
     let record = RecordHeader {
         kind: record_kind::PRESSURE,
         length: RecordHeader::SIZE as u16,
@@ -328,7 +393,6 @@ fn press() {
     if EVENTS
         .output_untyped::<RecordHeader>(&record, WAKE)
         .is_err()
-        && let Some(stats) = count::stats()
     {
         count::add_own(&raw mut stats.ring_lost, 1);
     }

@@ -13,6 +13,7 @@ mod ctx;
 mod flow;
 mod owner;
 mod packet;
+mod settle;
 mod tables;
 
 use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr};

@@ -25,11 +25,18 @@ pub(super) fn current(netns: u64) -> Owner {
     Owner {
         opened_ns: ctx::boot_ns(),
         cgroup_id: ctx::current_cgroup_id(),
-        netns,
         tgid: current_tgid(),
         uid: bpf_get_current_uid_gid() as u32,
+        netns: netns as u32,
+        epoch: epoch(),
         comm: ctx::current_comm(),
     }
+}
+
+/// The agent's present look at the tables.
+#[inline(always)]
+pub(super) fn epoch() -> u32 {
+    count::settings().map_or(0, |settings| settings.epoch)
 }
 
 /// Keeps the current process with a socket that was bound: what it accepts belongs to it as well.

@@ -8,16 +8,18 @@
 use aya_ebpf::bindings::bpf_map_type::BPF_MAP_TYPE_SK_STORAGE;
 use aya_ebpf::bindings::{BPF_F_CLONE, BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE};
 #[cfg(not(feature = "percpu"))]
-use aya_ebpf::btf_maps::HashMap as CounterMap;
+use aya_ebpf::btf_maps::{Array as Counter, HashMap as CounterMap};
+use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf};
 #[cfg(feature = "percpu")]
-use aya_ebpf::btf_maps::PerCpuHashMap as CounterMap;
-use aya_ebpf::btf_maps::{LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{PerCpuArray as Counter, PerCpuHashMap as CounterMap};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
-use monitor_ebpf::maps::{DATAGRAMS_MAX, EVENTS_BYTES, FLOWS_MAX, PROCESSES_MAX};
+use monitor_ebpf::maps::{
+    CLOSED_MAX, DATAGRAMS_MAX, EVENTS_BYTES, FLOWS_MAX, PROCESSES_MAX, SETTLED_MAX,
+};
 use monitor_ebpf::{
-    DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, ProcessRecord, ProcessSeen,
-    StatsRecord,
+    ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, ProcessRecord,
+    ProcessSeen, SettingsRecord, SettledKey, SettledRecord, StatsRecord,
 };
 
 use super::ctx::Socket;
@@ -36,6 +38,19 @@ pub(super) static DATAGRAMS: CounterMap<
     { DATAGRAMS_MAX as usize },
     ON_DEMAND,
 > = CounterMap::new();
+
+#[btf_map]
+pub(super) static CLOSED: Queue<ClosedRecord, { CLOSED_MAX as usize }> = Queue::new();
+
+#[btf_map]
+pub(super) static SETTLED: HashMap<SettledKey, SettledRecord, { SETTLED_MAX as usize }, ON_DEMAND> =
+    HashMap::new();
+
+#[btf_map]
+pub(super) static LIVE: Counter<u64, 1> = Counter::new();
+
+#[btf_map]
+pub(super) static SETTINGS: Array<SettingsRecord, 1> = Array::new();
 
 #[btf_map]
 pub(super) static OVER: PerCpuArray<

@@ -39,7 +39,7 @@ impl Agent {
     /// Adds a contact to the app of its socket, now or after the questions it takes.
     pub(super) fn attribute(&mut self, socket: Socket, contact: Contact, ifindex: u32, now: Now) {
         if let Some(slot) = self.known_app(&socket) {
-            self.record(slot, socket.cookie, &contact, ifindex, now);
+            self.record(slot, &socket, &contact, ifindex, now);
             return;
         }
         let Socket {
@@ -172,11 +172,15 @@ impl Agent {
                 self.flows.assign(socket.cookie, slot, local);
                 slot
             });
-            self.record(slot, pending.cookie, &pending.contact, pending.ifindex, now);
+            self.record(slot, &socket, &pending.contact, pending.ifindex, now);
         }
         if !self.finished_sockets.is_empty() {
             let sockets = std::mem::take(&mut self.finished_sockets);
             self.commands.push_back(Command::DeleteSockets(sockets));
+        }
+        if !self.finished_settled.is_empty() {
+            let settled = std::mem::take(&mut self.finished_settled);
+            self.commands.push_back(Command::DeleteSettled(settled));
         }
         if !self.finished_peers.is_empty() {
             let peers = std::mem::take(&mut self.finished_peers);
@@ -202,9 +206,12 @@ impl Agent {
         }
     }
 
-    fn record(&mut self, slot: Slot, cookie: u64, contact: &Contact, ifindex: u32, now: Now) {
+    fn record(&mut self, slot: Slot, socket: &Socket, contact: &Contact, ifindex: u32, now: Now) {
         self.ledger.record(slot, contact, now.boot_ns);
-        let local = self.flows.app(cookie).is_none_or(|(_, local)| local);
+        let local = match socket.owner {
+            Some(owner) => owner.netns == self.own_netns,
+            None => self.flows.app(socket.cookie).is_none_or(|(_, local)| local),
+        };
         if local && ifindex != 0 {
             let attributed = self.attributed.entry(ifindex).or_default();
             attributed.tx.add(contact.totals.tx);
@@ -221,6 +228,7 @@ fn holder(pid: u32, now: Now) -> Owner {
         uid: 0,
         cgroup_id: 0,
         netns: 0,
+        epoch: 0,
         opened_ns: now.boot_ns,
         comm: TaskName::default(),
     }

@@ -3,13 +3,14 @@
 use super::attribution::{Socket, scope};
 use super::{Agent, Command};
 use crate::clock::Now;
-use crate::event::{Counters, Datagram, Flow, Protocol, Scope};
+use crate::event::{Counters, Datagram, Flow, Protocol, Scope, Settled, SocketKind};
 use crate::ledger::flows::Fate;
 use crate::ledger::{Contact, Destination, Totals};
 
 impl Agent {
     /// Processes that have not settled are looked at before anything is attributed to them.
-    pub(super) fn drain_begins(&mut self, pressure: bool) {
+    pub(super) fn drain_begins(&mut self, epoch: u32, pressure: bool) {
+        self.epoch = epoch;
         self.pressure = pressure;
         self.changed = false;
         self.asked_for_sockets = false;
@@ -30,6 +31,10 @@ impl Agent {
         let Some(flow) = merged(lanes) else {
             return;
         };
+        if flow.owner.is_some_and(|owner| owner.epoch == self.epoch) {
+            // Made during this look: until the next one the programs may settle it.
+            return;
+        }
         let socket = Socket::from(&flow);
         // A connection that never got as far as a packet began with its socket.
         let opened_ns = match (flow.first_ns, flow.owner) {
@@ -75,6 +80,43 @@ impl Agent {
             }
             // Sockets of other protocols are always released by somebody.
             Fate::Suspect | Fate::Stays => {}
+        }
+    }
+
+    pub(super) fn settled(&mut self, settled: &Settled, now: Now) {
+        // The programs stopped to add to an entry when the look after it began, so by the look after
+        // that everything has been seen.
+        let is_past = self.epoch.wrapping_sub(settled.epoch) >= 2;
+        let (totals, fate) = self.flows.settled(settled, is_past);
+        if !totals.is_zero() {
+            let Settled {
+                peer,
+                owner,
+                first_ns,
+                ..
+            } = *settled;
+            let scope = Scope::of(peer.ip, peer.ifindex);
+            let contact = Contact {
+                protocol: peer.protocol,
+                scope,
+                destination: Destination::Address(peer.ip, scope),
+                totals,
+                opened_ns: if first_ns == 0 {
+                    owner.opened_ns
+                } else {
+                    first_ns
+                },
+            };
+            // No socket has the cookie 0: the app is that of the owner alone.
+            let socket = Socket {
+                cookie: 0,
+                owner: Some(owner),
+                kind: SocketKind::Stream,
+            };
+            self.attribute(socket, contact, peer.ifindex, now);
+        }
+        if fate == Fate::Finished {
+            self.finished_settled.push(settled.key);
         }
     }
 

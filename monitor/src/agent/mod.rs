@@ -7,9 +7,11 @@ mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use monitor_ebpf::SettledKey;
+
 use crate::clock::Now;
 use crate::event::decode::DecodeError;
-use crate::event::{Datagram, Flow, Owner, Volume};
+use crate::event::{Datagram, Flow, Owner, Settled, Volume};
 use crate::identity::processes::Question;
 use crate::identity::{DesktopIndex, Processes};
 use crate::kernel::ProcessFacts;
@@ -27,11 +29,15 @@ pub enum Input<'a> {
     BadRecord(DecodeError),
     /// A look at the kernel's tables begins. Under pressure they fill up.
     DrainBegins {
+        /// The number of this look, as the programs were told.
+        epoch: u32,
         /// Whether they fill up.
         pressure: bool,
     },
     /// A socket, as each CPU counted it.
     Socket(&'a [Flow]),
+    /// Sums over sockets that were settled in the kernel.
+    Settled(Settled),
     /// A further peer of a socket, as each CPU counted it.
     Peer(&'a [Datagram]),
     /// The look is complete.
@@ -59,6 +65,8 @@ pub enum Command {
     FindSockets,
     /// Delete these sockets from the kernel's table.
     DeleteSockets(Vec<u64>),
+    /// Delete these sums, by their keys, from the kernel's table.
+    DeleteSettled(Vec<[u8; SettledKey::SIZE]>),
     /// Delete these peers, by their keys, from the kernel's table.
     DeletePeers(Vec<[u8; monitor_ebpf::DatagramKey::SIZE]>),
 }
@@ -89,7 +97,8 @@ struct BothWays {
     reason = "independent facts, none a state of another"
 )]
 pub struct Agent {
-    own_netns: u64,
+    own_netns: u32,
+    epoch: u32,
     desktop: DesktopIndex,
     processes: Processes,
     flows: FlowBook,
@@ -102,7 +111,10 @@ pub struct Agent {
     has_other_namespaces: bool,
     commands: VecDeque<Command>,
     pending: Vec<Pending>,
+    /// Processes whose cgroup has to be found first.
+    waiting: Vec<(Owner, Option<ProcessFacts>)>,
     finished_sockets: Vec<u64>,
+    finished_settled: Vec<[u8; SettledKey::SIZE]>,
     finished_peers: Vec<[u8; monitor_ebpf::DatagramKey::SIZE]>,
     suspects: Vec<u64>,
     asked_for_sockets: bool,
@@ -118,9 +130,10 @@ pub struct Agent {
 impl Agent {
     /// An agent that knows nothing yet. `own_netns` is the cookie of the network namespace whose
     /// interfaces it compares with.
-    pub fn new(limits: Limits, own_netns: u64) -> Self {
+    pub fn new(limits: Limits, own_netns: u32) -> Self {
         Self {
             own_netns,
+            epoch: 0,
             desktop: DesktopIndex::default(),
             processes: Processes::default(),
             flows: FlowBook::default(),
@@ -130,7 +143,9 @@ impl Agent {
             has_other_namespaces: false,
             commands: VecDeque::new(),
             pending: Vec::new(),
+            waiting: Vec::new(),
             finished_sockets: Vec::new(),
+            finished_settled: Vec::new(),
             finished_peers: Vec::new(),
             suspects: Vec::new(),
             asked_for_sockets: false,
@@ -150,24 +165,34 @@ impl Agent {
             Input::Process(owner) => self.commands.push_back(Command::Inspect(owner)),
             Input::BadRecord(DecodeError::Truncated) => self.records_truncated += 1,
             Input::BadRecord(DecodeError::UnknownKind(_)) => self.records_unknown += 1,
-            Input::DrainBegins { pressure } => self.drain_begins(pressure),
+            Input::DrainBegins { epoch, pressure } => self.drain_begins(epoch, pressure),
+            Input::Settled(settled) => self.settled(&settled, now),
             Input::Socket(lanes) => self.socket(lanes, now),
             Input::Peer(lanes) => self.peer(lanes, now),
             Input::DrainEnds => self.drain_ends(),
-            Input::Inspected(owner, facts) => {
-                let question = self.processes.inspected(&owner, facts, &self.desktop, now);
-                if let Some(Question::CgroupPath(id)) = question {
-                    self.commands.push_back(Command::FindCgroup(id));
-                    self.commands.push_back(Command::Inspect(owner));
+            Input::Inspected(owner, facts) => self.inspected(owner, facts, now),
+            Input::CgroupFound(id, path) => {
+                self.processes.cgroup_path(id, path);
+                for (owner, facts) in std::mem::take(&mut self.waiting) {
+                    self.inspected(owner, facts, now);
                 }
             }
-            Input::CgroupFound(id, path) => self.processes.cgroup_path(id, path),
             Input::SocketsFound(holders) => self.sockets_found(holders, now),
             Input::Desktop(index) => self.desktop = index,
             Input::Interfaces(interfaces) => {
                 self.baseline.get_or_insert_with(|| interfaces.clone());
                 self.interfaces = interfaces;
             }
+        }
+    }
+
+    fn inspected(&mut self, owner: Owner, facts: Option<ProcessFacts>, now: Now) {
+        let question = self
+            .processes
+            .inspected(&owner, facts.as_ref(), &self.desktop, now);
+        if let Some(Question::CgroupPath(id)) = question {
+            self.commands.push_back(Command::FindCgroup(id));
+            self.waiting.push((owner, facts));
         }
     }
 

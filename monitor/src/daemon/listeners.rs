@@ -13,12 +13,12 @@ use crate::kernel::{Attached, process};
 
 const PROC: &str = "/proc";
 
-/// The cookie noted for a network namespace that is not the agent's: no namespace has it.
-const ELSEWHERE: u64 = u64::MAX;
+/// What is noted for a network namespace that is not the agent's: no namespace has it.
+const ELSEWHERE: u32 = u32::MAX;
 
 /// Notes the owner of every listening socket. What cannot be done (before Linux 5.6, without
 /// `CAP_SYS_PTRACE`) is left: such connections are attributed while they last.
-pub(super) fn adopt(kernel: &Attached, own_netns: u64, now: Now) {
+pub(super) fn adopt(kernel: &Attached, own_netns: u32, now: Now) {
     let proc_root = Path::new(PROC);
     let Ok((sockets, _)) = sock_diag::sockets_everywhere(proc_root) else {
         return;
@@ -43,7 +43,7 @@ pub(super) fn adopt(kernel: &Attached, own_netns: u64, now: Now) {
 fn owner(
     kernel: &Attached,
     holder: Holder,
-    own_netns: u64,
+    own_netns: u32,
     now: Now,
 ) -> Option<monitor_ebpf::Owner> {
     let facts = process::read(Path::new(PROC), holder.pid)?;
@@ -60,9 +60,10 @@ fn owner(
     Some(monitor_ebpf::Owner {
         opened_ns: now.boot_ns,
         cgroup_id: directory.metadata().map_or(0, |metadata| metadata.ino()),
-        netns: if here { own_netns } else { ELSEWHERE },
         tgid: holder.pid,
         uid: facts.uid.unwrap_or_default(),
+        netns: if here { own_netns } else { ELSEWHERE },
+        epoch: 0,
         comm: monitor_ebpf::records::comm_words(comm),
     })
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aya::maps::{MapData, RingBuf};
+use monitor_ebpf::SettingsRecord;
 use monitor_ebpf::records::over_cause;
 
 use super::{listeners, refusal};
@@ -17,7 +18,9 @@ use crate::export::snapshot::Health;
 use crate::failure::Failure;
 use crate::identity::DesktopIndex;
 use crate::kernel::loader::Order;
-use crate::kernel::{self, Applications, Attached, cgroups, interfaces, process, sock_diag};
+use crate::kernel::{
+    self, Applications, Attached, cgroups, interfaces, process, sock_diag, tables,
+};
 use crate::ledger::Limits;
 
 const PROC: &str = "/proc";
@@ -29,11 +32,16 @@ const LIVENESS: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Shore {
     agent: Agent,
-    own_netns: u64,
+    own_netns: u32,
     kernel: Attached,
     applications: Applications,
     has_new_processes: bool,
     started: Now,
+    epoch: u32,
+    /// Flows deleted from the kernel's table, since the start.
+    deleted: u64,
+    /// Flows settled by the programs, as of the last look.
+    settled: u64,
     liveness_ns: u64,
     drains: u64,
     drain_seconds_sum: f64,
@@ -57,7 +65,7 @@ impl Shore {
         let order = Order {
             object,
             flows_max: config.flows_max,
-            datagrams_max: (config.flows_max / 4).max(256),
+            datagrams_max: (config.flows_max / 8).max(256),
         };
         let root = (!config.cgroup_root.as_os_str().is_empty()).then_some(&*config.cgroup_root);
         let mut kernel = kernel::attach(&order, root).map_err(refusal::attach)?;
@@ -75,6 +83,9 @@ impl Shore {
             applications: Applications::scan(Path::new("/")),
             has_new_processes: false,
             started: now,
+            epoch: 0,
+            deleted: 0,
+            settled: 0,
             liveness_ns: now.boot_ns,
             drains: 0,
             drain_seconds_sum: 0.0,
@@ -84,7 +95,7 @@ impl Shore {
         shore.index_applications();
         shore.perform(Command::FindSockets);
         listeners::adopt(&shore.kernel, shore.own_netns, now);
-        shore.arm();
+        shore.turn();
         Ok((shore, ring))
     }
 
@@ -134,8 +145,16 @@ impl Shore {
             }
             Command::DeleteSockets(cookies) => {
                 for cookie in cookies {
-                    if let Err(error) = self.kernel.flows.delete(&cookie.to_ne_bytes()) {
-                        log::warn!("cannot delete a socket from the kernel's table: {error}");
+                    match self.kernel.flows.delete(&cookie.to_ne_bytes()) {
+                        Ok(deleted) => self.deleted += u64::from(deleted),
+                        Err(error) => log::warn!("cannot delete a socket from a table: {error}"),
+                    }
+                }
+            }
+            Command::DeleteSettled(keys) => {
+                for key in keys {
+                    if let Err(error) = self.kernel.settled.delete(&key) {
+                        log::warn!("cannot delete sums from a table: {error}");
                     }
                 }
             }
@@ -156,14 +175,18 @@ impl Shore {
             self.applications = Applications::scan(Path::new("/"));
             self.index_applications();
         }
-        self.tell(Input::DrainBegins { pressure });
+        let pressure = pressure || self.is_half_full();
+        self.turn();
+        self.tell(Input::DrainBegins {
+            epoch: self.epoch,
+            pressure,
+        });
         self.work();
         self.read_tables(start);
         self.tell(Input::DrainEnds);
         self.work();
         self.read_interfaces();
         self.forget_dead(start);
-        self.arm();
         let took = kernel::now().boot_ns.saturating_sub(start.boot_ns);
         self.drains += 1;
         self.drain_seconds_last = Duration::from_nanos(took).as_secs_f64();
@@ -173,6 +196,14 @@ impl Shore {
 
     fn read_tables(&mut self, now: Now) {
         let Self { agent, kernel, .. } = self;
+        let read = kernel.settled.read(|key, values| {
+            if let Some(settled) = values.next().and_then(|value| decode::settled(key, value)) {
+                agent.handle(Input::Settled(settled), now);
+            }
+        });
+        if let Err(error) = read {
+            log::error!("cannot read the kernel's table of settled sockets: {error}");
+        }
         let mut lanes = Vec::with_capacity(kernel.cpus);
         let read = kernel.flows.read(|key, values| {
             lanes.clear();
@@ -212,13 +243,38 @@ impl Shore {
         }
     }
 
-    /// Asks the programs to say so when three quarters of the sockets' table are in use.
-    fn arm(&mut self) {
+    fn is_half_full(&self) -> bool {
         let (used, capacity) = self.kernel.flows.fill();
-        let room = (capacity / 4 * 3).saturating_sub(used).max(capacity / 16);
-        let share = (room / self.kernel.cpus.max(1) as u64).max(1);
-        if let Err(error) = self.kernel.stats.arm(share) {
-            log::warn!("cannot ask to be woken before the table of sockets is full: {error}");
+        used > capacity / 2
+    }
+
+    /// Begins the next epoch: flows made before it are the agent's from now on. Closed flows made in it are
+    /// settled by the programs while there are many, and the agent is woken when that is not enough.
+    fn turn(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        let (_, capacity) = self.kernel.flows.fill();
+        let settings = SettingsRecord {
+            epoch: self.epoch,
+            cpus: u32::try_from(self.kernel.cpus).unwrap_or(1),
+            deleted: self.deleted,
+            settle_at: capacity / 8,
+            press_at: capacity / 4 * 3,
+        };
+        if let Err(error) = self.kernel.settings.set(&settings) {
+            log::error!("cannot tell the programs of a new look: {error}");
+        }
+        // A program that began before may still be settling a flow, which would be seen twice. Without
+        // settling there is nothing to wait for.
+        let settled = self
+            .kernel
+            .stats
+            .stats()
+            .map_or(self.settled, |stats| stats.settled);
+        let (used, _) = self.kernel.flows.fill();
+        let settles = settled != self.settled || used >= capacity / 16;
+        self.settled = settled;
+        if settles && let Err(error) = tables::wait_for_programs() {
+            log::info!("cannot wait for the programs: {error}");
         }
     }
 
@@ -246,12 +302,14 @@ impl Shore {
             .unwrap_or(monitor_ebpf::StatsRecord::ZERO);
         let (flows, flows_max) = self.kernel.flows.fill();
         let (datagrams, datagrams_max) = self.kernel.datagrams.fill();
+        let (settled, settled_max) = self.kernel.settled.fill();
         let health = Health {
             hooks: self.kernel.hooks(),
             ring_lost: stats.ring_lost,
             maps: vec![
                 ("flows", flows, flows_max),
                 ("datagrams", datagrams, datagrams_max),
+                ("settled", settled, settled_max),
             ],
             over: self.over(),
             drains: self.drains,
@@ -311,7 +369,7 @@ fn find_sockets() -> Option<SocketList> {
 
 /// The cookie of the agent's network namespace, as the programs see it: they have just noted it with a
 /// socket made here. 0, which no namespace has, when they have not.
-fn own_netns(kernel: &Attached) -> u64 {
+fn own_netns(kernel: &Attached) -> u32 {
     let Ok(socket) = std::net::UdpSocket::bind("127.0.0.1:0") else {
         return 0;
     };

@@ -4,10 +4,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use monitor_ebpf::records::{Address, address_bytes, comm_bytes, record_kind};
 use monitor_ebpf::{
-    DatagramKey, DatagramPeer, FlowCounters, FlowRecord, ProcessRecord, RecordHeader,
+    DatagramKey, DatagramPeer, FlowCounters, FlowRecord, ProcessRecord, RecordHeader, SettledKey,
+    SettledRecord,
 };
 
-use super::{Counters, Datagram, Flow, Owner, Peer, Protocol, SocketKind, TaskName, Volume};
+use super::{
+    Counters, Datagram, Flow, Owner, Peer, Protocol, Settled, SocketKind, TaskName, Volume,
+};
 
 /// What a ring record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub fn flow(key: &[u8], lane: &[u8]) -> Option<Flow> {
         accepted: record.accepted != 0,
         attempts: record.attempts,
         first_ns: record.first_ns,
-        closed_ns: (record.closed_ns != 0).then_some(record.closed_ns),
+        closed_ns: (record.closed != 0).then_some(record.closed_ns),
         owner: owner(&record.owner),
     })
 }
@@ -88,6 +91,29 @@ pub fn datagram(key: &[u8], lane: &[u8]) -> Option<Datagram> {
         ifindex: key.ifindex,
         opened_ns: value.opened_ns,
         inbound: value.inbound != 0,
+    })
+}
+
+/// Decodes the sums over settled sockets. `None` when key or value are too short, or name no process.
+pub fn settled(key: &[u8], value: &[u8]) -> Option<Settled> {
+    let bytes = *key.first_chunk()?;
+    let key = SettledKey::read(key)?;
+    let value = SettledRecord::read(value)?;
+    Some(Settled {
+        key: bytes,
+        epoch: key.epoch,
+        peer: Peer {
+            ip: address(key.remote),
+            port: 0,
+            protocol: Protocol::from_number(key.protocol),
+            ifindex: key.ifindex,
+        },
+        counters: counters(&value.counters),
+        connections: value.connections,
+        accepted: value.accepted,
+        failures: value.failures,
+        first_ns: value.first_ns,
+        owner: owner(&value.owner)?,
     })
 }
 
@@ -115,6 +141,7 @@ fn owner(owner: &monitor_ebpf::Owner) -> Option<Owner> {
         uid: owner.uid,
         cgroup_id: owner.cgroup_id,
         netns: owner.netns,
+        epoch: owner.epoch,
         opened_ns: owner.opened_ns,
         comm: TaskName(comm_bytes(owner.comm)),
     })
@@ -130,11 +157,12 @@ mod tests {
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(length.to_ne_bytes());
         bytes.extend([0; 4]);
-        for word in [7_000_u64, 42, 1] {
+        for word in [7_000_u64, 42] {
             bytes.extend(word.to_ne_bytes());
         }
-        bytes.extend(1234_u32.to_ne_bytes());
-        bytes.extend(1000_u32.to_ne_bytes());
+        for word in [1234_u32, 1000, 1, 9] {
+            bytes.extend(word.to_ne_bytes());
+        }
         bytes.extend(comm);
         bytes.resize(56, 0);
         bytes

@@ -6,7 +6,7 @@ mod scope;
 use std::fmt;
 use std::net::IpAddr;
 
-use monitor_ebpf::DatagramKey;
+use monitor_ebpf::{DatagramKey, SettledKey};
 pub use scope::Scope;
 
 /// The protocol of a packet, as the metrics tell it apart.
@@ -81,8 +81,10 @@ pub struct Owner {
     pub uid: u32,
     /// Inode number of the process's directory in the cgroup2 tree.
     pub cgroup_id: u64,
-    /// Cookie of the socket's network namespace.
-    pub netns: u64,
+    /// The socket's network namespace: the lower half of its cookie.
+    pub netns: u32,
+    /// The agent's look at the tables during which it was noted.
+    pub epoch: u32,
     /// Nanoseconds since boot.
     pub opened_ns: u64,
     /// Name of the thread that made the call.
@@ -193,7 +195,7 @@ pub struct Flow {
     pub attempts: u16,
     /// When the first packet passed, in nanoseconds since boot; 0 before it.
     pub first_ns: u64,
-    /// When the last process closed it, in nanoseconds since boot.
+    /// When the last process closed it, or a packet passed after that, in nanoseconds since boot.
     pub closed_ns: Option<u64>,
     /// Who owns it, if the programs saw it being made.
     pub owner: Option<Owner>,
@@ -218,4 +220,27 @@ pub struct Datagram {
     pub opened_ns: u64,
     /// Whether the first packet came from the peer.
     pub inbound: bool,
+}
+
+/// Sums over closed sockets of one process and peer that were settled in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The entry's key in the kernel's table, to know it again and to delete it by.
+    pub key: [u8; SettledKey::SIZE],
+    /// The agent's look during which the sockets were made. Past ones do not change any more.
+    pub epoch: u32,
+    /// The far end. Sockets of the same address count together, so the port is 0.
+    pub peer: Peer,
+    /// What they carried.
+    pub counters: Counters,
+    /// Connections opened.
+    pub connections: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// TCP connections that were never established.
+    pub failures: u64,
+    /// First packet of the first of them, in nanoseconds since boot.
+    pub first_ns: u64,
+    /// Who opened the first of them.
+    pub owner: Owner,
 }

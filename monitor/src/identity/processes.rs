@@ -98,20 +98,29 @@ impl Processes {
     }
 
     /// Takes the answer to [`Question::Inspect`]. `owner` is what the kernel said, `facts` what `/proc`
-    /// says, `None` when the process is gone. Gives what else must be known: ask, and call again.
+    /// says, `None` when the process is gone. Gives what else must be known: ask, and call again with the
+    /// same facts.
     pub fn inspected(
         &mut self,
         owner: &Owner,
-        facts: Option<ProcessFacts>,
+        facts: Option<&ProcessFacts>,
         desktop: &DesktopIndex,
         now: Now,
     ) -> Option<Question> {
-        let alive = |facts: &ProcessFacts| {
+        let alive = |facts: &&ProcessFacts| {
             facts
                 .start_ticks
                 .is_none_or(|ticks| started_before(ticks, owner.opened_ns))
         };
-        if let Some(facts) = facts.filter(alive) {
+        if let Some(mut facts) = facts.filter(alive).cloned() {
+            // It may have ended between two reads: the kernel's word fills the gaps.
+            if facts.cgroup.is_none() && owner.cgroup_id != 0 {
+                let Some(path) = self.cgroups.get(&owner.cgroup_id) else {
+                    return Some(Question::CgroupPath(owner.cgroup_id));
+                };
+                facts.cgroup.clone_from(path);
+            }
+            facts.comm = facts.comm.or_else(|| comm(owner));
             self.note(owner, &facts, resolve(&facts, desktop), now);
             return None;
         }
@@ -214,11 +223,16 @@ const fn started_before(start_ticks: u64, opened_ns: u64) -> bool {
     start_ticks.saturating_mul(TICK_NS) <= opened_ns
 }
 
+/// The name the kernel saw, unless it is empty.
+fn comm(owner: &Owner) -> Option<String> {
+    Some(owner.comm.to_text()).filter(|comm| !comm.is_empty())
+}
+
 /// All that is left of a process that is gone.
 fn remnant(owner: &Owner, cgroup: Option<String>) -> ProcessFacts {
     ProcessFacts {
         pid: owner.pid,
-        comm: Some(owner.comm.to_text()).filter(|comm| !comm.is_empty()),
+        comm: comm(owner),
         cgroup,
         uid: Some(owner.uid),
         ..ProcessFacts::default()

@@ -15,7 +15,9 @@ use super::bpf;
 use super::cgroups::{self, Mounts};
 use super::hooks::{HOOKS, Hook};
 use super::loader::{self, LoadError, Order};
-use super::tables::{CounterTable, OwnerTable, ProcessTable, StatsTable, possible_cpus};
+use super::tables::{
+    CounterTable, OwnerTable, ProcessTable, SettingsTable, StatsTable, possible_cpus,
+};
 
 /// The oldest kernel with all helpers the programs call, as (major, minor).
 pub const KERNEL_MIN: (u32, u32) = (5, 10);
@@ -49,6 +51,10 @@ pub struct Attached {
     pub flows: CounterTable,
     /// Further peers of sockets.
     pub datagrams: CounterTable,
+    /// Sums over closed sockets that were settled in the kernel.
+    pub settled: CounterTable,
+    /// What the programs are told.
+    pub settings: SettingsTable,
     /// What the programs know about themselves.
     pub stats: StatsTable,
     /// Whom they have announced.
@@ -122,7 +128,9 @@ pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachErro
     Ok(Attached {
         flows: CounterTable::flows(flows, lanes, order.flows_max),
         datagrams: CounterTable::datagrams(take("DATAGRAMS")?, lanes, order.datagrams_max),
-        stats: StatsTable::new(take("STATS")?, take("OVER")?, cpus),
+        settled: CounterTable::settled(take("SETTLED")?),
+        settings: SettingsTable::new(take("SETTINGS")?),
+        stats: StatsTable::new(take("STATS")?, take("OVER")?, take("LIVE")?, cpus, lanes),
         processes: ProcessTable::new(take("PROCESSES")?),
         ring: Some(ring(take("EVENTS")?)?),
         owners: OwnerTable::new(take("OWNER")?),

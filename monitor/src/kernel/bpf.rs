@@ -243,6 +243,23 @@ pub(super) fn link_to_cgroup(
     Ok(unsafe { OwnedFd::from_raw_fd(link) })
 }
 
+/// Waits for a grace period of RCU: `MEMBARRIER_CMD_GLOBAL` is `synchronize_rcu` (kernel/sched/membarrier.c),
+/// and programs run under RCU.
+///
+/// # Errors
+///
+/// `ENOSYS` without `CONFIG_MEMBARRIER`, `EINVAL` on kernels with `nohz_full` CPUs.
+pub(super) fn wait_for_rcu() -> io::Result<()> {
+    const MEMBARRIER_CMD_GLOBAL: i32 = 1;
+    // SAFETY: membarrier(2) takes numbers only.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 fn check(fits: bool) -> io::Result<()> {
     if fits {
         return Ok(());

@@ -38,7 +38,7 @@ pub const HOOKS: [Hook; 8] = [
         attach_type: 2,
         since: "5.10",
         lost: "no socket has an owner",
-        verified_instructions_max: 800,
+        verified_instructions_max: 8_000,
     },
     Hook {
         name: "connect4",
@@ -59,7 +59,7 @@ pub const HOOKS: [Hook; 8] = [
         attach_type: 34,
         since: "5.10",
         lost: "closed sockets are not recognised, and the flow table fills up",
-        verified_instructions_max: 200,
+        verified_instructions_max: 1_000,
     },
     Hook {
         name: "egress",
@@ -78,7 +78,10 @@ pub const HOOKS: [Hook; 8] = [
 ];
 
 /// The maps the agent reads or writes, by their name in the object.
-pub const MAPS: [&str; 7] = [
+pub const MAPS: [&str; 10] = [
+    "LIVE",
+    "SETTLED",
+    "SETTINGS",
     "OWNER",
     "FLOWS",
     "DATAGRAMS",

@@ -205,6 +205,7 @@ fn map_fd(map: &Map) -> Option<BorrowedFd<'_>> {
         | Map::PerCpuHashMap(data)
         | Map::PerCpuArray(data)
         | Map::LruHashMap(data)
+        | Map::Array(data)
         | Map::SkStorage(data)
         | Map::RingBuf(data) => Some(data.fd().as_fd()),
         _ => None,

@@ -3,8 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use monitor_ebpf::maps::SETTLED_MAX;
 use monitor_ebpf::records::over_cause;
-use monitor_ebpf::{DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, StatsRecord};
+use monitor_ebpf::{
+    DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, SettingsRecord, SettledKey,
+    SettledRecord, StatsRecord,
+};
 
 use super::bpf::{self, Batch, Layout};
 
@@ -55,6 +59,11 @@ impl CounterTable {
     /// The table of further peers.
     pub fn datagrams(map: OwnedFd, lanes: usize, capacity: u32) -> Self {
         Self::new(map, DatagramKey::SIZE, DatagramPeer::SIZE, lanes, capacity)
+    }
+
+    /// The sums over settled sockets, which are never per CPU.
+    pub fn settled(map: OwnedFd) -> Self {
+        Self::new(map, SettledKey::SIZE, SettledRecord::SIZE, 1, SETTLED_MAX)
     }
 
     /// Elements seen by the last [`CounterTable::read`], and the capacity.
@@ -141,21 +150,54 @@ impl CounterTable {
     }
 }
 
-/// What the programs know about themselves: `STATS` and `OVER`.
+/// What the programs know about themselves: `STATS`, `OVER` and `LIVE`.
 #[derive(Debug)]
 pub struct StatsTable {
     stats: OwnedFd,
     over: OwnedFd,
+    live: OwnedFd,
     cpus: usize,
+    /// Values of `LIVE`: one, or one per CPU.
+    live_lanes: usize,
 }
 
 impl StatsTable {
-    /// The two per-CPU arrays behind these descriptors.
-    pub fn new(stats: OwnedFd, over: OwnedFd, cpus: usize) -> Self {
-        Self { stats, over, cpus }
+    /// The arrays behind these descriptors: `LIVE` has a value per lane, the others one per CPU.
+    pub fn new(
+        stats: OwnedFd,
+        over: OwnedFd,
+        live: OwnedFd,
+        cpus: usize,
+        live_lanes: usize,
+    ) -> Self {
+        Self {
+            stats,
+            over,
+            live,
+            cpus,
+            live_lanes,
+        }
     }
 
-    /// The sums of `STATS` over all CPUs. `pressure_at` and `full_until` mean nothing in a sum.
+    /// Flows that were made, less those that the programs have taken away again: with those that the agent
+    /// deleted, the number of flows in `FLOWS`.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) says.
+    pub fn flows_made(&self) -> io::Result<u64> {
+        let layout = Layout {
+            key: size_of::<u32>(),
+            value: self.live_lanes * size_of::<u64>(),
+        };
+        let mut value = vec![0; layout.value];
+        bpf::lookup(self.live.as_fd(), layout, &0_u32.to_ne_bytes(), &mut value)?;
+        let counts = value.chunks_exact(8).filter_map(|lane| lane.first_chunk());
+        Ok(counts.fold(0, |sum, lane| sum.wrapping_add(u64::from_ne_bytes(*lane))))
+    }
+
+    /// The sums of `STATS` over all CPUs. `full_until` and `pressed` mean nothing in a
+    /// sum.
     ///
     /// # Errors
     ///
@@ -167,38 +209,9 @@ impl StatsTable {
                 continue;
             };
             sum.ring_lost += record.ring_lost;
-            sum.flows_created += record.flows_created;
-            sum.flows_dropped += record.flows_dropped;
+            sum.settled += record.settled;
         }
         Ok(sum)
-    }
-
-    /// Asks to be woken when a CPU has made `more` further flows.
-    ///
-    /// The counters belong to the CPUs, which go on counting while this writes: a count lost here moves
-    /// the next alarm by as much, and nothing else depends on it.
-    ///
-    /// # Errors
-    ///
-    /// What bpf(2) says.
-    pub fn arm(&self, more: u64) -> io::Result<()> {
-        let layout = self.layout(StatsRecord::SIZE);
-        let mut value = vec![0; layout.value];
-        let key = 0_u32.to_ne_bytes();
-        if !bpf::lookup(self.stats.as_fd(), layout, &key, &mut value)? {
-            return Ok(());
-        }
-        for lane in value.chunks_exact_mut(StatsRecord::SIZE.next_multiple_of(8)) {
-            let Some(record) = StatsRecord::read(lane) else {
-                continue;
-            };
-            let live = record.flows_created.wrapping_sub(record.flows_dropped);
-            let at = std::mem::offset_of!(StatsRecord, pressure_at);
-            if let Some(bytes) = lane.get_mut(at..at + 8) {
-                bytes.copy_from_slice(&live.wrapping_add(more).to_ne_bytes());
-            }
-        }
-        bpf::update(self.stats.as_fd(), layout, &key, &value)
     }
 
     /// The sums of `OVER` over all CPUs, by cause.
@@ -255,6 +268,47 @@ impl Lanes {
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.value.chunks_exact(self.stride)
     }
+}
+
+/// `SETTINGS`: what the programs are told.
+#[derive(Debug)]
+pub struct SettingsTable {
+    map: OwnedFd,
+}
+
+impl SettingsTable {
+    /// The map behind a descriptor.
+    pub fn new(map: OwnedFd) -> Self {
+        Self { map }
+    }
+
+    /// Tells the programs. From the return of this on, new runs of them know; see
+    /// [`wait_for_programs`].
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) says.
+    pub fn set(&self, settings: &SettingsRecord) -> io::Result<()> {
+        let layout = Layout {
+            key: size_of::<u32>(),
+            value: SettingsRecord::SIZE,
+        };
+        bpf::update(
+            self.map.as_fd(),
+            layout,
+            &0_u32.to_ne_bytes(),
+            &settings.bytes(),
+        )
+    }
+}
+
+/// Waits until every run of the programs that began before has ended: some milliseconds, without work.
+///
+/// # Errors
+///
+/// Where the kernel has no membarrier(2) (`CONFIG_MEMBARRIER`).
+pub fn wait_for_programs() -> io::Result<()> {
+    bpf::wait_for_rcu()
 }
 
 /// `OWNER`: who bound a socket.

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Slot, Totals};
-use crate::event::{Counters, Datagram, Flow, Peer, Protocol, SocketKind};
+use monitor_ebpf::SettledKey;
 
-/// After its closing a socket is kept for so long at least: what it still had to send leaves now.
+use super::{Slot, Totals};
+use crate::event::{Counters, Datagram, Flow, Peer, Protocol, Settled, SocketKind};
+
+/// A closed socket is kept until nothing passed for so long: what it still had to send has left.
 const LINGER_NS: u64 = 10_000_000_000;
 
 /// The same when the table of sockets fills up: the round trips of a busy link.
 const LINGER_UNDER_PRESSURE_NS: u64 = 200_000_000;
 
-/// A closed socket is kept until nothing passed for so long.
+/// A further peer of a socket that is gone is kept until nothing passed for so long.
 const QUIET_NS: u64 = 5_000_000_000;
 
 /// A further peer of an open socket is kept until nothing passed for so long.
@@ -71,6 +73,7 @@ pub enum Fate {
 pub struct FlowBook {
     sockets: BTreeMap<u64, Socket>,
     peers: BTreeMap<PeerKey, KnownPeer>,
+    settled: BTreeMap<[u8; SettledKey::SIZE], Totals>,
     retired: BTreeMap<u64, (Option<Slot>, bool)>,
     retired_order: VecDeque<u64>,
     drain: u64,
@@ -178,13 +181,13 @@ impl FlowBook {
         };
         let failures = if socket.failed { 0 } else { failures(flow) };
         socket.failed = true;
-        let age = now_ns.saturating_sub(closed_ns);
-        let quiet = now_ns.saturating_sub(socket.changed_ns);
-        let finished = if pressure {
-            age >= LINGER_UNDER_PRESSURE_NS
+        let silent = now_ns.saturating_sub(closed_ns);
+        let linger = if pressure {
+            LINGER_UNDER_PRESSURE_NS
         } else {
-            age >= LINGER_NS && quiet >= QUIET_NS
+            LINGER_NS
         };
+        let finished = silent >= linger;
         (
             if finished {
                 Fate::Finished
@@ -256,6 +259,27 @@ impl FlowBook {
         };
         self.peers.insert(key, known);
         (totals, Fate::Stays)
+    }
+}
+
+impl FlowBook {
+    /// Takes a look at sums over settled sockets: what was added. `is_past` tells that the entry does not
+    /// change any more: then it is finished.
+    pub fn settled(&mut self, settled: &Settled, is_past: bool) -> (Totals, Fate) {
+        let now = Totals {
+            tx: settled.counters.tx,
+            rx: settled.counters.rx,
+            connections: settled.connections,
+            accepted: settled.accepted,
+            failures: settled.failures,
+        };
+        let before = self.settled.get(&settled.key).copied().unwrap_or_default();
+        if is_past {
+            self.settled.remove(&settled.key);
+            return (now.since(before), Fate::Finished);
+        }
+        self.settled.insert(settled.key, now);
+        (now.since(before), Fate::Stays)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is counted of an app, and of an app's destination.
 
-use crate::event::Volume;
+use crate::event::{Counters, Volume};
 
 /// Sums both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,25 @@ impl Totals {
         self.connections = self.connections.saturating_add(other.connections);
         self.accepted = self.accepted.saturating_add(other.accepted);
         self.failures = self.failures.saturating_add(other.failures);
+    }
+
+    /// What was added to earlier sums. A sum that went back added nothing.
+    pub fn since(self, earlier: Self) -> Self {
+        let both = Counters {
+            tx: self.tx,
+            rx: self.rx,
+        };
+        let added = both.since(Counters {
+            tx: earlier.tx,
+            rx: earlier.rx,
+        });
+        Self {
+            tx: added.tx,
+            rx: added.rx,
+            connections: self.connections.saturating_sub(earlier.connections),
+            accepted: self.accepted.saturating_sub(earlier.accepted),
+            failures: self.failures.saturating_sub(earlier.failures),
+        }
     }
 
     /// Whether nothing was counted.
