@@ -7,6 +7,9 @@ use crate::identity::processes::{kernel, nobody};
 use crate::identity::{Identity, Kind, UnknownReason};
 use crate::ledger::{Contact, Slot};
 
+/// Seconds between two lists of all sockets.
+const LIST_SECONDS: u64 = 60;
+
 /// Something that was counted before it was known whose it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
@@ -111,16 +114,22 @@ impl Agent {
                 Some(Some(pid)) if self.processes.identity_of_pid(*pid).is_none() => {
                     self.commands.push_back(Command::Inspect(holder(*pid, now)));
                 }
+                // Raw sockets of processes have owners or are in the list made at the start.
                 Some(_) => {}
-                None => self.find_sockets(),
+                None if socket.kind == SocketKind::Raw => {}
+                None => self.find_sockets(now),
             },
         }
     }
 
-    /// Asks for all sockets, once per look.
-    pub(super) fn find_sockets(&mut self) {
-        if !self.asked_for_sockets {
-            self.asked_for_sockets = true;
+    /// Asks for all sockets, unless they were listed just now: a list of a busy device takes tens of
+    /// milliseconds, and the late packets of closed connections would ask for it every time.
+    pub(super) fn find_sockets(&mut self, now: Now) {
+        if self
+            .sockets_listed_ns
+            .is_none_or(|ns| now.is_past(ns, LIST_SECONDS))
+        {
+            self.sockets_listed_ns = Some(now.boot_ns);
             self.commands.push_back(Command::FindSockets);
         }
     }
@@ -129,6 +138,8 @@ impl Agent {
     /// live from those that are gone.
     pub(super) fn sockets_found(&mut self, list: Option<SocketList>, now: Now) {
         self.has_sock_diag = list.is_some();
+        self.sockets_listed_ns = Some(now.boot_ns);
+        self.has_fresh_list = true;
         let suspects = std::mem::take(&mut self.suspects);
         let Some(SocketList {
             holders,
@@ -169,7 +180,10 @@ impl Agent {
                 let slot = self.ledger.slot(&identity);
                 let kernel = identity.app.kind == Kind::Kernel;
                 let local = !(kernel && self.has_other_namespaces);
-                self.flows.assign(socket.cookie, slot, local);
+                // A list that is older than the socket says nothing of it: the next one may.
+                if kernel || self.has_fresh_list {
+                    self.flows.assign(socket.cookie, slot, local);
+                }
                 slot
             });
             self.record(slot, &socket, &pending.contact, pending.ifindex, now);

@@ -13,17 +13,18 @@ impl Agent {
         self.epoch = epoch;
         self.pressure = pressure;
         self.changed = false;
-        self.asked_for_sockets = false;
+        self.has_fresh_list = false;
+        self.suspects.clear();
         self.flows.begin();
         let unsettled = self.processes.unsettled();
         self.commands
             .extend(unsettled.into_iter().map(Command::Inspect));
     }
 
-    pub(super) fn drain_ends(&mut self) {
+    pub(super) fn drain_ends(&mut self, now: Now) {
         self.flows.end();
         if !self.suspects.is_empty() {
-            self.find_sockets();
+            self.find_sockets(now);
         }
     }
 

@@ -117,7 +117,10 @@ pub struct Agent {
     finished_settled: Vec<[u8; SettledKey::SIZE]>,
     finished_peers: Vec<[u8; monitor_ebpf::DatagramKey::SIZE]>,
     suspects: Vec<u64>,
-    asked_for_sockets: bool,
+    /// When all sockets were last listed, in nanoseconds since boot.
+    sockets_listed_ns: Option<u64>,
+    /// Whether that was during the present look.
+    has_fresh_list: bool,
     pressure: bool,
     changed: bool,
     attributed: BTreeMap<u32, BothWays>,
@@ -148,7 +151,8 @@ impl Agent {
             finished_settled: Vec::new(),
             finished_peers: Vec::new(),
             suspects: Vec::new(),
-            asked_for_sockets: false,
+            sockets_listed_ns: None,
+            has_fresh_list: false,
             pressure: false,
             changed: false,
             attributed: BTreeMap::new(),
@@ -169,7 +173,7 @@ impl Agent {
             Input::Settled(settled) => self.settled(&settled, now),
             Input::Socket(lanes) => self.socket(lanes, now),
             Input::Peer(lanes) => self.peer(lanes, now),
-            Input::DrainEnds => self.drain_ends(),
+            Input::DrainEnds => self.drain_ends(now),
             Input::Inspected(owner, facts) => self.inspected(owner, facts, now),
             Input::CgroupFound(id, path) => {
                 self.processes.cgroup_path(id, path);
