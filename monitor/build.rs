@@ -30,41 +30,23 @@ fn main() -> io::Result<()> {
 /// Where xtask leaves the object for the machine that the agent is built for.
 fn default_object() -> io::Result<PathBuf> {
     // The JIT of 32-bit Arm refuses BPF atomics.
-    let counters = if variable("CARGO_CFG_TARGET_ARCH")? == "arm" {
-        "percpu"
-    } else {
-        "atomic"
-    };
-    let order = if variable("CARGO_CFG_TARGET_ENDIAN")? == "big" {
-        "bpfeb"
-    } else {
-        "bpfel"
-    };
+    let counters = if variable("CARGO_CFG_TARGET_ARCH")? == "arm" { "percpu" } else { "atomic" };
+    let order = if variable("CARGO_CFG_TARGET_ENDIAN")? == "big" { "bpfeb" } else { "bpfel" };
     let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    Ok(package
-        .join("../target/ebpf")
-        .join(format!("programs-{counters}.{order}.o")))
+    Ok(package.join("../target/ebpf").join(format!("programs-{counters}.{order}.o")))
 }
 
 /// Has cargo run this again when the object appears.
 fn watch_for(object: &Path) {
     // Cargo takes a watched file that is absent for one that changed, each time, and would compile
     // the agent each time. The folder can be watched before the object is in it.
-    let folder = object
-        .parent()
-        .filter(|folder| fs::create_dir_all(folder).is_ok());
-    println!(
-        "cargo::rerun-if-changed={}",
-        folder.unwrap_or(object).display()
-    );
+    let folder = object.parent().filter(|folder| fs::create_dir_all(folder).is_ok());
+    println!("cargo::rerun-if-changed={}", folder.unwrap_or(object).display());
 }
 
 fn copy(object: &Path, out: &Path) -> io::Result<()> {
     let explain = |error: io::Error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot embed {}: {error}", object.display()),
-        )
+        io::Error::new(error.kind(), format!("cannot embed {}: {error}", object.display()))
     };
     // Written, not copied: a file without write permission must not become one here.
     fs::write(out, fs::read(object).map_err(explain)?)

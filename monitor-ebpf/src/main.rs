@@ -3,10 +3,7 @@
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 // The atomic adds are written out; see `programs/count.rs`.
-#![cfg_attr(
-    all(target_arch = "bpf", not(feature = "percpu")),
-    feature(asm_experimental_arch)
-)]
+#![cfg_attr(all(target_arch = "bpf", not(feature = "percpu")), feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 mod programs;
@@ -17,10 +14,7 @@ fn main() {}
 /// The kernel gives some helpers only to programs of a GPL-compatible licence
 /// (`license_is_gpl_compatible`, include/linux/license.h).
 #[cfg(target_arch = "bpf")]
-#[expect(
-    unsafe_code,
-    reason = "the kernel looks the licence up by the name of its section"
-)]
+#[expect(unsafe_code, reason = "the kernel looks the licence up by the name of its section")]
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -303,10 +303,7 @@ mod tests {
         assert_eq!(address_bytes(flow.remote), bytes[40..56]);
         assert_eq!(flow.protocol, bytes[60]);
         assert_eq!(flow.closed_ns, u64_at(64));
-        assert_eq!(
-            (flow.first_ns, flow.owner.opened_ns),
-            (u64_at(72), u64_at(80))
-        );
+        assert_eq!((flow.first_ns, flow.owner.opened_ns), (u64_at(72), u64_at(80)));
         assert_eq!(comm_bytes(flow.owner.comm), bytes[112..128]);
         assert_eq!(FlowRecord::SIZE, 128);
     }
@@ -314,26 +311,16 @@ mod tests {
     #[test]
     fn what_is_written_is_what_was_read() {
         let bytes: [u8; FlowRecord::SIZE] = pattern();
-        assert_eq!(
-            FlowRecord::read(&bytes).map(|flow| flow.bytes()),
-            Some(bytes)
-        );
+        assert_eq!(FlowRecord::read(&bytes).map(|flow| flow.bytes()), Some(bytes));
         let bytes: [u8; DatagramKey::SIZE] = pattern();
-        assert_eq!(
-            DatagramKey::read(&bytes).map(|key| key.bytes()),
-            Some(bytes)
-        );
+        assert_eq!(DatagramKey::read(&bytes).map(|key| key.bytes()), Some(bytes));
     }
 
     #[test]
     fn a_truncated_record_is_none_at_every_length() {
         let bytes: [u8; ProcessRecord::SIZE] = pattern();
         for length in 0..ProcessRecord::SIZE {
-            assert_eq!(
-                ProcessRecord::read(&bytes[..length]),
-                None,
-                "{length} bytes"
-            );
+            assert_eq!(ProcessRecord::read(&bytes[..length]), None, "{length} bytes");
         }
         assert!(ProcessRecord::read(&bytes).is_some());
     }
@@ -346,13 +333,7 @@ mod tests {
 
     #[test]
     fn zero_is_what_zero_bytes_read_as() {
-        assert_eq!(
-            FlowRecord::read(&[0; FlowRecord::SIZE]),
-            Some(FlowRecord::ZERO)
-        );
-        assert_eq!(
-            StatsRecord::read(&[0; StatsRecord::SIZE]),
-            Some(StatsRecord::ZERO)
-        );
+        assert_eq!(FlowRecord::read(&[0; FlowRecord::SIZE]), Some(FlowRecord::ZERO));
+        assert_eq!(StatsRecord::read(&[0; StatsRecord::SIZE]), Some(StatsRecord::ZERO));
     }
 }

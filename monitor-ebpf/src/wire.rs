@@ -39,10 +39,7 @@ impl<T: Field + Zero + Copy, const N: usize> Field for [T; N] {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut items = [T::ZERO; N];
-        for (item, bytes) in items
-            .iter_mut()
-            .zip(bytes.get(..Self::SIZE)?.chunks(T::SIZE))
-        {
+        for (item, bytes) in items.iter_mut().zip(bytes.get(..Self::SIZE)?.chunks(T::SIZE)) {
             *item = T::read(bytes)?;
         }
         Some(items)
@@ -50,9 +47,7 @@ impl<T: Field + Zero + Copy, const N: usize> Field for [T; N] {
 
     fn write(&self, bytes: &mut [u8]) -> Option<()> {
         let bytes = bytes.get_mut(..Self::SIZE)?;
-        self.iter()
-            .zip(bytes.chunks_mut(T::SIZE))
-            .try_for_each(|(item, to)| item.write(to))
+        self.iter().zip(bytes.chunks_mut(T::SIZE)).try_for_each(|(item, to)| item.write(to))
     }
 }
 

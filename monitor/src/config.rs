@@ -157,10 +157,7 @@ impl fmt::Display for Accepts {
             Self::Text => f.write_str("a text in quotes"),
             Self::Texts => f.write_str("a list of texts, as in [\"phone\", \"phone.lan\"]"),
             Self::Directory => {
-                write!(
-                    f,
-                    "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes"
-                )
+                write!(f, "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes")
             }
             Self::DirectoryOrNothing => f.write_str("an absolute path in quotes, or \"\""),
             Self::Number(min, max) => write!(f, "a whole number from {min} to {max}"),
@@ -223,11 +220,7 @@ pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
                 io::ErrorKind::PermissionDenied => "make it readable for you, or use sudo",
                 _ => "it must be a text file in UTF-8 of at most 1 MiB",
             };
-            Err(ConfigError::new(
-                file,
-                None,
-                format!("cannot be read: {error}; {remedy}"),
-            ))
+            Err(ConfigError::new(file, None, format!("cannot be read: {error}; {remedy}")))
         }
     }
 }
@@ -239,40 +232,22 @@ pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
 
     let table = DeTable::parse(text).map_err(|error| {
         let message = error.message().replace('\n', ", ");
-        fail(
-            start(&error),
-            format!("not valid TOML: {message}; texts need quotes, lists [ ]"),
-        )
+        fail(start(&error), format!("not valid TOML: {message}; texts need quotes, lists [ ]"))
     })?;
     let table = table.get_ref();
     // In the order of the file, so that the first mistake is reported first.
     let mut keys: Vec<_> = table.keys().collect();
     keys.sort_by_key(|key| key.span().start);
     for key in keys {
-        if !KEYS
-            .iter()
-            .any(|known| known.name == key.get_ref().as_ref())
-        {
+        if !KEYS.iter().any(|known| known.name == key.get_ref().as_ref()) {
             return Err(fail(key.span().start, unknown(key.get_ref())));
         }
     }
 
     let refuse = |key: &Key, span: Range<usize>| {
-        let written = text
-            .get(span.clone())
-            .unwrap_or_default()
-            .lines()
-            .next()
-            .unwrap_or_default();
-        let written: String = written
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(40)
-            .collect();
-        fail(
-            span.start,
-            format!("`{}` must be {}, not {written}", key.name, key.accepts),
-        )
+        let written = text.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
+        let written: String = written.chars().filter(|c| !c.is_control()).take(40).collect();
+        fail(span.start, format!("`{}` must be {}, not {written}", key.name, key.accepts))
     };
     let config: Config = toml::from_str(text).map_err(|error| {
         let at = start(&error);
@@ -284,10 +259,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
         }
     })?;
     match config.refused() {
-        Some(key) => Err(refuse(
-            key,
-            table.get(key.name).map_or(0..0, toml::Spanned::span),
-        )),
+        Some(key) => Err(refuse(key, table.get(key.name).map_or(0..0, toml::Spanned::span))),
         None => Ok(config),
     }
 }
@@ -312,14 +284,9 @@ fn line(text: &str, at: usize) -> usize {
 fn read(file: &Path) -> io::Result<String> {
     use io::Read;
     let mut text = String::new();
-    fs::File::open(file)?
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)?;
+    fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "the file is too large",
-        ));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is too large"));
     }
     Ok(text)
 }
@@ -337,11 +304,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn new(file: &Path, line: Option<usize>, message: String) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            message,
-        }
+        Self { file: file.to_owned(), line, message }
     }
 }
 

@@ -160,10 +160,7 @@ pub enum Failure {
 impl Failure {
     /// A failed system call: `what` was being done, and to what.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io {
-            what: what.into(),
-            source,
-        }
+        Self::Io { what: what.into(), source }
     }
 
     /// Which of the ways it is.
@@ -224,13 +221,11 @@ impl fmt::Display for Failure {
                  or set `listen` in the configuration to another port"
             ),
             Self::AgentRunning { runtime_dir, pid } => {
-                f.write_str("another agent is running")?;
-                if let Some(pid) = pid {
-                    write!(f, " (process {pid})")?;
-                }
+                let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
                 write!(
                     f,
-                    " in {}; stop it, or give this one its own `runtime_dir`",
+                    "another agent is running{process} in {}; stop it, or give this one its own \
+                     `runtime_dir`",
                     runtime_dir.display()
                 )
             }
@@ -310,9 +305,7 @@ fn edits(from: &str, to: &str) -> usize {
     for a in from.chars() {
         let mut row = vec![last[0] + 1];
         for (j, &b) in to.iter().enumerate() {
-            let mut best = (last[j] + usize::from(a != b))
-                .min(last[j + 1] + 1)
-                .min(row[j] + 1);
+            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
             if j > 0 && a == to[j - 1] && previous == Some(b) {
                 best = best.min(before_last[j - 1] + 1);
             }

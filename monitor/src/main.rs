@@ -13,10 +13,7 @@ use monitor::{config, daemon};
 
 fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
-    if env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == loader::CHILD_ARGUMENT)
-    {
+    if env::args_os().nth(1).is_some_and(|word| word == loader::CHILD_ARGUMENT) {
         let order = words.nth(1).unwrap_or_default();
         return match loader::child(&order.to_string_lossy()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -37,10 +34,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let load = || config::load(args.config.as_deref());
     match args.command {
         Command::Run(options) => {
-            let file = args
-                .config
-                .as_deref()
-                .unwrap_or(Path::new(config::DEFAULT_PATH));
+            let file = args.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
             daemon::run(&load()?, file, options.ebpf_object)
         }
         Command::Check(options) => check::run(&load()?, options),

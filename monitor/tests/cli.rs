@@ -74,11 +74,7 @@ impl Drop for Place {
 
 fn sortie(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sortie"));
-    command
-        .args(words)
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::null());
+    command.args(words).env_remove("COLUMNS").env_remove("NO_COLOR").stdin(Stdio::null());
     command
 }
 
@@ -126,11 +122,7 @@ fn what_is_not_understood_gets_one_line() {
         2,
         "unknown option `--jsn` for `sortie apps`; did you mean `--json`?",
     );
-    fails(
-        sortie(&["tpo"]),
-        2,
-        "unknown command `tpo`; did you mean `sortie top`?",
-    );
+    fails(sortie(&["tpo"]), 2, "unknown command `tpo`; did you mean `sortie top`?");
 }
 
 #[test]
@@ -139,18 +131,9 @@ fn a_bad_configuration_names_file_line_and_remedy() {
     let file = place.config();
     let file = file.display();
     for (content, message) in [
-        (
-            "\nflow_max = 3",
-            "2: unknown key `flow_max`; did you mean `flows_max`?",
-        ),
-        (
-            "flows_max = 3",
-            "1: `flows_max` must be a whole number from 256 to 262144, not 3",
-        ),
-        (
-            "# x\nlisten = 3",
-            "2: `listen` must be a text in quotes, not 3",
-        ),
+        ("\nflow_max = 3", "2: unknown key `flow_max`; did you mean `flows_max`?"),
+        ("flows_max = 3", "1: `flows_max` must be a whole number from 256 to 262144, not 3"),
+        ("# x\nlisten = 3", "2: `listen` must be a text in quotes, not 3"),
         (
             "runtime_dir = \"here\"",
             "1: `runtime_dir` must be an absolute path of at most 95 bytes, in quotes, not \"here\"",
@@ -219,10 +202,7 @@ fn apps_prints_json_that_cannot_act_on_a_terminal() {
 fn top_prints_one_table_where_there_is_no_terminal() {
     let place = Place::new("top");
     place.agent(DOCUMENT.as_bytes());
-    for words in [
-        &["top", "--interval", "1"][..],
-        &["top", "--once", "--interval", "1"],
-    ] {
+    for words in [&["top", "--interval", "1"][..], &["top", "--once", "--interval", "1"]] {
         let table = says(place.command(words));
         assert!(table.contains("\nAPP ") && table.contains("↑/s"), "{table}");
         assert!(!table.contains('\x1b'), "{table}");
@@ -232,16 +212,8 @@ fn top_prints_one_table_where_there_is_no_terminal() {
 #[test]
 fn bad_answers_are_one_line() {
     for (name, answer, end) in [
-        (
-            "empty",
-            &b""[..],
-            "it closed the connection instead; it may be ending, ask again",
-        ),
-        (
-            "text",
-            b"hello\n",
-            "not a snapshot: expected value at line 1 column 1",
-        ),
+        ("empty", &b""[..], "it closed the connection instead; it may be ending, ask again"),
+        ("text", b"hello\n", "not a snapshot: expected value at line 1 column 1"),
         (
             "version",
             b"{\"version\":7}",
@@ -252,10 +224,7 @@ fn bad_answers_are_one_line() {
         let place = Place::new(name);
         place.agent(answer);
         let socket = place.socket();
-        let line = format!(
-            "cannot read the agent's answer at {}: {end}",
-            socket.display()
-        );
+        let line = format!("cannot read the agent's answer at {}: {end}", socket.display());
         fails(place.command(&["apps"]), 1, &line);
     }
 }
@@ -268,13 +237,7 @@ fn whoever_may_not_ask_learns_what_to_do() {
     fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
     let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
     let is_root = rustix::process::geteuid().is_root();
-    if is_root
-        && Command::new("setpriv")
-            .args(nobody)
-            .arg("true")
-            .output()
-            .is_err()
-    {
+    if is_root && Command::new("setpriv").args(nobody).arg("true").output().is_err() {
         println!("skipped: root may ask everybody, and there is no `setpriv` to be somebody else");
         return;
     }
@@ -282,33 +245,17 @@ fn whoever_may_not_ask_learns_what_to_do() {
     let binary = place.0.join("sortie");
     fs::copy(env!("CARGO_BIN_EXE_sortie"), &binary).unwrap();
     for (group, remedy) in [
-        (
-            "",
-            "use sudo, or name a group of yours as `socket_group` in the agent's configuration",
-        ),
-        (
-            "netdev",
-            "use sudo, or become a member of the group `netdev`",
-        ),
+        ("", "use sudo, or name a group of yours as `socket_group` in the agent's configuration"),
+        ("netdev", "use sudo, or become a member of the group `netdev`"),
     ] {
-        place.configure(&format!(
-            "runtime_dir = {:?}\nsocket_group = \"{group}\"\n",
-            place.0
-        ));
-        let mut command = Command::new(if is_root {
-            "setpriv".as_ref()
-        } else {
-            &*binary
-        });
+        place.configure(&format!("runtime_dir = {:?}\nsocket_group = \"{group}\"\n", place.0));
+        let mut command = Command::new(if is_root { "setpriv".as_ref() } else { &*binary });
         if is_root {
             command.args(nobody).arg(&binary);
         }
         command.arg("apps").arg("--config").arg(place.config());
         let socket = place.socket();
-        let line = format!(
-            "you may not ask the agent at {}; {remedy}",
-            socket.display()
-        );
+        let line = format!("you may not ask the agent at {}; {remedy}", socket.display());
         fails(command, 3, &line);
     }
 }
@@ -318,16 +265,8 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     let place = Place::new("pipe");
     place.agent(DOCUMENT.as_bytes());
     for words in [&["apps"][..], &["apps", "--json"], &["--help"]] {
-        let mut command = if words == ["--help"] {
-            sortie(words)
-        } else {
-            place.command(words)
-        };
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = if words == ["--help"] { sortie(words) } else { place.command(words) };
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(text(&output.stderr), "");
@@ -339,32 +278,18 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 fn a_full_disk_is_a_failure() {
     let mut command = sortie(&["--help"]);
     command.stdout(fs::File::create("/dev/full").unwrap());
-    fails(
-        command,
-        1,
-        "cannot write to standard output: No space left on device (os error 28)",
-    );
+    fails(command, 1, "cannot write to standard output: No space left on device (os error 28)");
 }
 
 /// Runs `sortie top` on a terminal of `script(1)`, which tests cannot make without `unsafe`.
 fn top_on_a_terminal(place: &Place, size: &str, keys: Option<&[u8]>) -> Option<(String, Duration)> {
     let binary = Path::new(env!("CARGO_BIN_EXE_sortie")).display();
     let config = place.config();
-    let line = format!(
-        "stty {size}; {binary} top --interval 1 --config {}",
-        config.display()
-    );
+    let line = format!("stty {size}; {binary} top --interval 1 --config {}", config.display());
     let mut command = Command::new("script");
-    command
-        .args(["-qec", &line, "/dev/null"])
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR");
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
+    command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let mut stdin = child.stdin.take().unwrap();
     thread::sleep(Duration::from_millis(1_500));
     let asked = Instant::now();
@@ -373,23 +298,10 @@ fn top_on_a_terminal(place: &Place, size: &str, keys: Option<&[u8]>) -> Option<(
         stdin.flush().unwrap();
     }
     let mut shown = Vec::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_end(&mut shown)
-        .unwrap();
+    child.stdout.take().unwrap().read_to_end(&mut shown).unwrap();
     let status = child.wait().unwrap();
-    assert_eq!(
-        status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&shown)
-    );
-    Some((
-        String::from_utf8_lossy(&shown).into_owned(),
-        asked.elapsed(),
-    ))
+    assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&shown));
+    Some((String::from_utf8_lossy(&shown).into_owned(), asked.elapsed()))
 }
 
 #[test]

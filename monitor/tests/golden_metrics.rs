@@ -35,17 +35,9 @@ fn metrics_match_the_golden_file() {
     }
     let golden = fs::read_to_string(&file).unwrap_or_default();
     for (line, (now, then)) in text.lines().zip(golden.lines()).enumerate() {
-        assert_eq!(
-            now,
-            then,
-            "line {}; UPDATE=1 records the new text",
-            line + 1
-        );
+        assert_eq!(now, then, "line {}; UPDATE=1 records the new text", line + 1);
     }
-    assert!(
-        text == golden,
-        "lines are missing or new; UPDATE=1 records the new text"
-    );
+    assert!(text == golden, "lines are missing or new; UPDATE=1 records the new text");
 }
 
 #[test]
@@ -54,10 +46,7 @@ fn hostile_names_stay_inside_their_quotes() {
     assert_eq!(text.matches(HOSTILE_SHOWN).count(), 10);
     let names: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     for line in text.split_terminator('\n') {
-        let sample = line
-            .strip_prefix("# HELP ")
-            .or(line.strip_prefix("# TYPE "))
-            .unwrap_or(line);
+        let sample = line.strip_prefix("# HELP ").or(line.strip_prefix("# TYPE ")).unwrap_or(line);
         let name = sample.split(['{', ' ']).next().unwrap();
         assert!(names.contains(name), "{line:?}");
         assert!(line.starts_with('#') || value(line).is_finite(), "{line:?}");
@@ -69,9 +58,7 @@ fn the_registry_gives_the_same_samples() {
     let collector = metrics::SnapshotCollector::new(Arc::new(snapshot()), usize::MAX).unwrap();
     let registry = Registry::new();
     registry.register(Box::new(collector)).unwrap();
-    let gathered = TextEncoder::new()
-        .encode_to_string(&registry.gather())
-        .unwrap();
+    let gathered = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     // Order and the place of labels are the registry's own.
     let lines = |text: &str| text.split('\n').map(sorted).collect::<BTreeSet<_>>();
     assert_eq!(lines(&gathered), lines(&encode()));
@@ -88,14 +75,8 @@ fn sorted(line: &str) -> Vec<char> {
 fn no_series_appears_twice() {
     let text = encode();
     let mut seen = BTreeSet::new();
-    for line in text
-        .split_terminator('\n')
-        .filter(|line| !line.starts_with('#'))
-    {
-        assert!(
-            seen.insert(line.rsplit_once(' ').unwrap().0.to_owned()),
-            "{line}"
-        );
+    for line in text.split_terminator('\n').filter(|line| !line.starts_with('#')) {
+        assert!(seen.insert(line.rsplit_once(' ').unwrap().0.to_owned()), "{line}");
     }
 }
 
@@ -104,31 +85,18 @@ fn the_parts_of_an_interface_add_up() {
     let text = encode();
     let sum = |start: &str| -> f64 {
         let lines = text.lines().filter(|line| line.starts_with(start));
-        lines
-            .filter(|line| line.contains("device=\"wlan0\""))
-            .map(value)
-            .sum()
+        lines.filter(|line| line.contains("device=\"wlan0\"")).map(value).sum()
     };
     for direction in ["transmit", "receive"] {
         let part = |name: &str| sum(&format!("sortie_interface_{name}{direction}_bytes"));
-        assert_eq!(
-            part("").to_bits(),
-            (part("attributed_") + part("unattributed_")).to_bits()
-        );
+        assert_eq!(part("").to_bits(), (part("attributed_") + part("unattributed_")).to_bits());
     }
 }
 
 #[test]
 fn names_follow_the_conventions() {
     let mut names = BTreeSet::new();
-    for Metric {
-        name,
-        kind,
-        labels,
-        help,
-        ..
-    } in METRICS
-    {
+    for Metric { name, kind, labels, help, .. } in METRICS {
         assert!(names.insert(name), "{name} is there twice");
         assert!(name.starts_with("sortie_"), "{name}");
         assert_eq!(name.ends_with("_total"), *kind == Type::Counter, "{name}");
@@ -138,23 +106,14 @@ fn names_follow_the_conventions() {
     }
     for label in Label::ALL {
         let name = label.name();
-        assert!(
-            !["pid", "port", "address", "ip", "uid"].contains(&name),
-            "{name}"
-        );
-        assert!(
-            METRICS.iter().any(|metric| metric.labels.contains(label)),
-            "{name} is unused"
-        );
+        assert!(!["pid", "port", "address", "ip", "uid"].contains(&name), "{name}");
+        assert!(METRICS.iter().any(|metric| metric.labels.contains(label)), "{name} is unused");
     }
 }
 
 #[test]
 fn promtool_finds_nothing_to_say() {
-    let tool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .spawn();
+    let tool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
     let mut tool = match tool {
         Ok(tool) => tool,
         Err(error) => {
@@ -162,11 +121,7 @@ fn promtool_finds_nothing_to_say() {
             return;
         }
     };
-    tool.stdin
-        .take()
-        .unwrap()
-        .write_all(encode().as_bytes())
-        .unwrap();
+    tool.stdin.take().unwrap().write_all(encode().as_bytes()).unwrap();
     let status = tool.wait().unwrap();
     assert!(status.success(), "promtool objects, see above: {status}");
 }
@@ -179,19 +134,13 @@ fn metrics_md_is_fresh() {
     if !is_fresh {
         fs::write(&file, document).unwrap();
     }
-    assert!(
-        is_fresh,
-        "METRICS.md did not match the table of metrics and was written anew"
-    );
+    assert!(is_fresh, "METRICS.md did not match the table of metrics and was written anew");
 }
 
 #[test]
 fn every_kind_and_rung_is_documented() {
     let says = |label: Label, value: &str| {
-        label
-            .meaning()
-            .iter()
-            .any(|line| line.contains(&format!("`{value}`")))
+        label.meaning().iter().any(|line| line.contains(&format!("`{value}`")))
     };
     for row in snapshot().apps {
         assert!(says(Label::Kind, row.identity.app.kind.label()), "{row:?}");
@@ -215,18 +164,8 @@ fn document() -> String {
          last digits go.\n\n",
     );
     text.push_str("| metric | type | labels | meaning |\n|---|---|---|---|\n");
-    for Metric {
-        name,
-        kind,
-        labels,
-        help,
-        ..
-    } in METRICS
-    {
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|label| format!("`{}`", label.name()))
-            .collect();
+    for Metric { name, kind, labels, help, .. } in METRICS {
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{}`", label.name())).collect();
         let labels = labels.join(", ");
         writeln!(text, "| `{name}` | {} | {labels} | {help} |", kind.label()).unwrap();
     }
@@ -280,53 +219,24 @@ fn snapshot() -> Snapshot {
     let ping = class(Protocol::Icmp, Scope::Link, 84);
     let tunnel = class(Protocol::Unknown(0), Scope::Loopback, 4_000_000_000_000);
     let mut apps = vec![
-        row(
-            Kind::Flatpak,
-            "org.mozilla.firefox",
-            Rung::Flatpak,
-            &[tcp, dns],
-        ),
+        row(Kind::Flatpak, "org.mozilla.firefox", Rung::Flatpak, &[tcp, dns]),
         row(Kind::Desktop, "org.gnome.Maps", Rung::DesktopUnit, &[tcp]),
         row(Kind::Desktop, "chatty", Rung::DesktopEnv, &[tcp]),
         row(Kind::Desktop, "geary", Rung::DesktopExec, &[]),
         row(Kind::Snap, "hello.world", Rung::PackageUnit, &[dns]),
-        row(
-            Kind::Click,
-            "dekko2.dekkoproject_dekko",
-            Rung::PackageUnit,
-            &[dns],
-        ),
+        row(Kind::Click, "dekko2.dekkoproject_dekko", Rung::PackageUnit, &[dns]),
         row(Kind::Android, "com.example", Rung::ContainerCgroup, &[tcp]),
         row(Kind::Container, "web", Rung::ContainerCgroup, &[tcp]),
-        row(
-            Kind::Service,
-            "NetworkManager",
-            Rung::ServiceUnit,
-            &[dns, ping],
-        ),
-        row(
-            Kind::UserService,
-            "evolution-source-registry",
-            Rung::ServiceUnit,
-            &[dns],
-        ),
+        row(Kind::Service, "NetworkManager", Rung::ServiceUnit, &[dns, ping]),
+        row(Kind::UserService, "evolution-source-registry", Rung::ServiceUnit, &[dns]),
         row(Kind::Script, "/usr/bin/gajim", Rung::Script, &[tcp]),
-        row(
-            Kind::Executable,
-            "/usr/sbin/tunnel",
-            Rung::Executable,
-            &[tunnel],
-        ),
+        row(Kind::Executable, "/usr/sbin/tunnel", Rung::Executable, &[tunnel]),
         row(Kind::Executable, HOSTILE, Rung::Executable, &[tcp]),
         row(Kind::Comm, "sh", Rung::Comm, &[dns]),
     ];
     apps[0].identity.name = Some(Arc::from("Firefox \"Web\" Browser"));
     apps[0].identity.icon = Some(Arc::from("org.mozilla.firefox"));
-    for app in [
-        App::kernel(),
-        App::unknown(UnknownReason::Gone),
-        App::other(),
-    ] {
+    for app in [App::kernel(), App::unknown(UnknownReason::Gone), App::other()] {
         apps.push(row(app.kind, &app.id, Rung::None, &[ping]));
     }
     for (arrival, app) in (0..).zip(&mut apps) {
@@ -335,22 +245,12 @@ fn snapshot() -> Snapshot {
         app.last_seen_unix_ms = 1_700_000_100_000 + 1_250 * arrival;
     }
     apps.sort_by(|a, b| a.identity.app.cmp(&b.identity.app));
-    Snapshot {
-        taken_unix_ms: 1_700_000_200_000,
-        apps,
-        interfaces: interfaces(),
-        health: health(),
-    }
+    Snapshot { taken_unix_ms: 1_700_000_200_000, apps, interfaces: interfaces(), health: health() }
 }
 
 fn row(kind: Kind, id: &str, rung: Rung, classes: &[ClassRow]) -> AppRow {
     AppRow {
-        identity: Identity {
-            app: App::new(kind, id),
-            rung,
-            name: None,
-            icon: None,
-        },
+        identity: Identity { app: App::new(kind, id), rung, name: None, icon: None },
         arrival: 0,
         classes: classes.to_vec(),
         first_seen_unix_ms: 0,
@@ -360,33 +260,14 @@ fn row(kind: Kind, id: &str, rung: Rung, classes: &[ClassRow]) -> AppRow {
 }
 
 fn class(protocol: Protocol, scope: Scope, bytes: u64) -> ClassRow {
-    let tx = Volume {
-        bytes,
-        packets: bytes.div_ceil(1000),
-    };
-    let rx = Volume {
-        bytes: bytes * 3,
-        packets: bytes.div_ceil(500),
-    };
+    let tx = Volume { bytes, packets: bytes.div_ceil(1000) };
+    let rx = Volume { bytes: bytes * 3, packets: bytes.div_ceil(500) };
     let failures = u64::from(protocol == Protocol::Tcp);
-    ClassRow {
-        protocol,
-        scope,
-        totals: Totals {
-            tx,
-            rx,
-            connections: 4,
-            accepted: 0,
-            failures,
-        },
-    }
+    ClassRow { protocol, scope, totals: Totals { tx, rx, connections: 4, accepted: 0, failures } }
 }
 
 fn interfaces() -> Vec<InterfaceRow> {
-    let volume = |bytes| Volume {
-        bytes,
-        packets: bytes / 100,
-    };
+    let volume = |bytes| Volume { bytes, packets: bytes / 100 };
     let wlan0 = InterfaceRow {
         name: Arc::from("wlan0"),
         tx: volume(605_000),
@@ -397,20 +278,11 @@ fn interfaces() -> Vec<InterfaceRow> {
         link_header_tx_bytes: 8_260,
         link_header_rx_bytes: 25_396,
     };
-    vec![
-        InterfaceRow {
-            name: Arc::from("lo"),
-            ..InterfaceRow::default()
-        },
-        wlan0,
-    ]
+    vec![InterfaceRow { name: Arc::from("lo"), ..InterfaceRow::default() }, wlan0]
 }
 
 fn health() -> Health {
-    let volume = |bytes| Volume {
-        bytes,
-        packets: bytes / 100,
-    };
+    let volume = |bytes| Volume { bytes, packets: bytes / 100 };
     Health {
         hooks: vec![("cgroup_skb/egress", true), ("cgroup/sendmsg4", false)],
         ring_lost: 3,

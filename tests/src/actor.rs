@@ -21,9 +21,7 @@ impl Actor {
 
     /// Starts an actor that was prepared otherwise.
     pub fn launch(launch: Launch) -> Self {
-        Self {
-            running: launch.spawn(),
-        }
+        Self { running: launch.spawn() }
     }
 
     /// Waits until it says that it is ready; gives its port.
@@ -56,24 +54,12 @@ impl Actor {
     }
 
     fn report(&self, word: &str) -> Report {
-        let line = self
-            .running
-            .stdout
-            .next(PATIENCE * 3)
-            .unwrap_or_else(|error| {
-                let shown = self.running.shown();
-                panic!(
-                    "`{shown}` says nothing ({error}), only: {}",
-                    self.running.stderr.all()
-                )
-            });
+        let line = self.running.stdout.next(PATIENCE * 3).unwrap_or_else(|error| {
+            let shown = self.running.shown();
+            panic!("`{shown}` says nothing ({error}), only: {}", self.running.stderr.all())
+        });
         let report = Report::parse(&line);
-        assert_eq!(
-            report.word,
-            word,
-            "`{}` says {line:?}",
-            self.running.shown()
-        );
+        assert_eq!(report.word, word, "`{}` says {line:?}", self.running.shown());
         report
     }
 }
@@ -93,10 +79,7 @@ impl Report {
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        Self {
-            word: word.to_owned(),
-            fields,
-        }
+        Self { word: word.to_owned(), fields }
     }
 
     /// The number of a key.

@@ -31,18 +31,12 @@ pub struct Plan {
 impl Plan {
     /// Another address than a free port of the loopback.
     pub fn listening(self, address: &str) -> Self {
-        Self {
-            listen: Some(address.to_owned()),
-            ..self
-        }
+        Self { listen: Some(address.to_owned()), ..self }
     }
 
     /// Another runtime directory than one of its own.
     pub fn with_runtime(self, directory: PathBuf) -> Self {
-        Self {
-            runtime: Some(directory),
-            ..self
-        }
+        Self { runtime: Some(directory), ..self }
     }
 
     /// A further line of the configuration.
@@ -53,26 +47,17 @@ impl Plan {
 
     /// In a network namespace, whose interfaces it then watches.
     pub fn in_namespace(self, namespace: &Namespace) -> Self {
-        Self {
-            namespace: Some(namespace.clone()),
-            ..self
-        }
+        Self { namespace: Some(namespace.clone()), ..self }
     }
 
     /// With this file of eBPF programs instead of its own.
     pub fn with_object(self, object: PathBuf) -> Self {
-        Self {
-            object: Some(object),
-            ..self
-        }
+        Self { object: Some(object), ..self }
     }
 
     /// Started by another program, given as words that the agent's command line is appended to.
     pub fn wrapped(self, words: &[&str]) -> Self {
-        Self {
-            wrapper: words.iter().map(|word| (*word).to_owned()).collect(),
-            ..self
-        }
+        Self { wrapper: words.iter().map(|word| (*word).to_owned()).collect(), ..self }
     }
 
     /// Copies the agent to where every user may run it.
@@ -91,10 +76,7 @@ impl Plan {
         let listen = self.listen.as_deref().unwrap_or("127.0.0.1:0");
         let own = self.scratch.path().join("run");
         let runtime = self.runtime.as_ref().unwrap_or(&own);
-        let mut text = format!(
-            "listen = {listen:?}\nruntime_dir = \"{}\"\n",
-            runtime.display()
-        );
+        let mut text = format!("listen = {listen:?}\nruntime_dir = \"{}\"\n", runtime.display());
         for line in &self.settings {
             text.push_str(line);
             text.push('\n');
@@ -102,10 +84,9 @@ impl Plan {
         let config = self.scratch.write("sortie.toml", &text);
         let program = self.program.clone().unwrap_or_else(program::sortie);
         let mut launch = match self.wrapper.split_first() {
-            Some((first, rest)) => rest
-                .iter()
-                .fold(Launch::new(program::system(first)), Launch::arg)
-                .arg(program),
+            Some((first, rest)) => {
+                rest.iter().fold(Launch::new(program::system(first)), Launch::arg).arg(program)
+            }
             None => Launch::new(program),
         };
         if let Some(namespace) = &self.namespace {
@@ -123,33 +104,21 @@ impl Plan {
         let running = self.launch().spawn();
         let address = loop {
             let Ok(line) = running.stderr.next(PATIENCE * 2) else {
-                panic!(
-                    "the agent does not get ready, it says:\n{}",
-                    running.stderr.all()
-                );
+                panic!("the agent does not get ready, it says:\n{}", running.stderr.all());
             };
             if let Some((_, rest)) = line.split_once(READY) {
                 let address = rest.split('/').next().unwrap_or_default();
-                break address
-                    .parse()
-                    .unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                break address.parse().unwrap_or_else(|error| panic!("{line:?}: {error}"));
             }
         };
-        Agent {
-            running,
-            address,
-            plan: self,
-        }
+        Agent { running, address, plan: self }
     }
 
     /// Starts it where it cannot work, and waits for its end.
     pub fn fail(self) -> Ended {
         let mut running = self.launch().spawn();
         let status = running.wait(PATIENCE);
-        Ended {
-            status,
-            errors: settled(&running),
-        }
+        Ended { status, errors: settled(&running) }
     }
 }
 
@@ -166,18 +135,9 @@ impl Ended {
     /// Panics unless it ended with this code and one line that has these words.
     pub fn assert(&self, code: i32, words: &[&str]) {
         assert_eq!(self.status.code(), Some(code), "it said: {}", self.errors);
-        assert_eq!(
-            self.errors.trim_end().lines().count(),
-            1,
-            "not one line: {}",
-            self.errors
-        );
+        assert_eq!(self.errors.trim_end().lines().count(), 1, "not one line: {}", self.errors);
         for word in words {
-            assert!(
-                self.errors.contains(word),
-                "no {word:?} in: {}",
-                self.errors
-            );
+            assert!(self.errors.contains(word), "no {word:?} in: {}", self.errors);
         }
     }
 }
@@ -213,10 +173,7 @@ impl Agent {
 
     /// Its runtime directory.
     pub fn runtime(&self) -> PathBuf {
-        self.plan
-            .runtime
-            .clone()
-            .unwrap_or_else(|| self.plan.scratch.path().join("run"))
+        self.plan.runtime.clone().unwrap_or_else(|| self.plan.scratch.path().join("run"))
     }
 
     /// Its process id.
@@ -271,18 +228,14 @@ impl Agent {
     pub fn end(mut self, signal: Signal) -> Ended {
         self.running.signal(signal);
         let status = self.running.wait(PATIENCE);
-        Ended {
-            status,
-            errors: settled(&self.running),
-        }
+        Ended { status, errors: settled(&self.running) }
     }
 }
 
 /// An app in what [`Agent::apps`] gives.
 pub fn find<'a>(document: &'a Value, app: &App) -> Option<&'a Value> {
     let apps = document["apps"].as_array()?;
-    apps.iter()
-        .find(|row| row["kind"] == *app.kind && row["id"] == *app.id)
+    apps.iter().find(|row| row["kind"] == *app.kind && row["id"] == *app.id)
 }
 
 /// What a program that has ended wrote to standard error, all of it.

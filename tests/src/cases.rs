@@ -21,24 +21,9 @@ pub struct Tcp<'a> {
 
 /// The plain ways.
 pub const TCP: [Tcp<'static>; 3] = [
-    Tcp {
-        what: "TCP over IPv4",
-        family: Family::V4,
-        client: "tcp",
-        server: "",
-    },
-    Tcp {
-        what: "TCP over IPv6",
-        family: Family::V6,
-        client: "tcp",
-        server: "",
-    },
-    Tcp {
-        what: "TCP to a mapped address",
-        family: Family::V4,
-        client: "tcp --mapped",
-        server: "",
-    },
+    Tcp { what: "TCP over IPv4", family: Family::V4, client: "tcp", server: "" },
+    Tcp { what: "TCP over IPv6", family: Family::V6, client: "tcp", server: "" },
+    Tcp { what: "TCP to a mapped address", family: Family::V4, client: "tcp --mapped", server: "" },
 ];
 
 /// A client sends, and the server closes first: every packet has the client's socket at one end.
@@ -50,13 +35,9 @@ pub fn tcp(agent: &Agent, case: Tcp<'_>) {
 pub fn tcp_on(agent: &Agent, case: Tcp<'_>, network: Network, bytes: u64) {
     let stage = Stage::on(network, case.family);
     let wire = stage.wire(Protocol::Tcp);
-    let (server, to) = stage.serve(&format!(
-        "tcp-discard --close-first --bytes {bytes} {}",
-        case.server
-    ));
-    let report = stage
-        .play(&format!("{} --to {to} --bytes {bytes}", case.client))
-        .finish();
+    let (server, to) =
+        stage.serve(&format!("tcp-discard --close-first --bytes {bytes} {}", case.server));
+    let report = stage.play(&format!("{} --to {to} --bytes {bytes}", case.client)).finish();
     assert_eq!(report.number::<u64>("sent"), bytes, "{}", case.what);
     let received = server.done();
     assert_eq!(received.number::<u64>("received"), bytes, "{}", case.what);
@@ -151,34 +132,21 @@ pub fn udp(agent: &Agent, case: Udp<'_>) {
 pub fn udp_on(agent: &Agent, case: Udp<'_>, network: Network) {
     let stage = Stage::on(network, case.family);
     let wire = stage.wire(Protocol::Udp);
-    let server = if case.client.contains("--echo") {
-        "udp-echo"
-    } else {
-        "udp-sink"
-    };
+    let server = if case.client.contains("--echo") { "udp-echo" } else { "udp-sink" };
     let servers: Vec<_> = (0..case.destinations)
         .map(|_| stage.serve(&format!("{server} --count {}", case.datagrams)))
         .collect();
     let to: Vec<String> = servers.iter().map(|(_, to)| format!("--to {to}")).collect();
-    stage
-        .play(&format!("{} {}", case.client, to.join(" ")))
-        .finish();
+    stage.play(&format!("{} {}", case.client, to.join(" "))).finish();
     for (server, _) in &servers {
         let report = server.done();
-        assert_eq!(
-            report.number::<u64>("received"),
-            case.payload,
-            "{}",
-            case.what
-        );
+        assert_eq!(report.number::<u64>("received"), case.payload, "{}", case.what);
     }
     let destinations = u64::from(case.destinations);
     let sent = case.payload * destinations;
     // Each destination is a peer that the client speaks to first, and to each server the client is
     // one that spoke first.
-    let claims = [Claim::of(stage.app(), &wire)
-        .connections(destinations)
-        .sent(sent)];
+    let claims = [Claim::of(stage.app(), &wire).connections(destinations).sent(sent)];
     assert_exact(agent, case.what, &claims);
     let back = wire.reversed();
     let claim = Claim::of(stage.server.app(), &back).accepted(destinations);

@@ -50,10 +50,7 @@ impl Cgroup {
                 }
             }
         }
-        Self {
-            path: directory,
-            app,
-        }
+        Self { path: directory, app }
     }
 
     /// Its directory.

@@ -55,28 +55,17 @@ pub struct Packets {
 impl Packets {
     /// All packets of a protocol.
     pub fn of(protocol: Protocol) -> Self {
-        Self {
-            protocol,
-            from: None,
-            to: None,
-            ports: String::new(),
-        }
+        Self { protocol, from: None, to: None, ports: String::new() }
     }
 
     /// Only those from an address.
     pub fn from(self, address: IpAddr) -> Self {
-        Self {
-            from: Some(address),
-            ..self
-        }
+        Self { from: Some(address), ..self }
     }
 
     /// Only those to an address.
     pub fn to(self, address: IpAddr) -> Self {
-        Self {
-            to: Some(address),
-            ..self
-        }
+        Self { to: Some(address), ..self }
     }
 
     /// Only those from a port.
@@ -158,10 +147,7 @@ impl Counter {
             packets.expression(),
         );
         namespace.launch("nft").words("-f -").succeed(&rules);
-        Self {
-            namespace: namespace.clone(),
-            table,
-        }
+        Self { namespace: namespace.clone(), table }
     }
 
     /// What was counted until now.
@@ -174,13 +160,8 @@ impl Counter {
             .and_then(|items| items.iter().find_map(|item| item.get("counter")))
             .unwrap_or_else(|| panic!("no counter in {text}"));
         let number = |key: &str| {
-            counter[key]
-                .as_u64()
-                .unwrap_or_else(|| panic!("no number {key} in {text}"))
+            counter[key].as_u64().unwrap_or_else(|| panic!("no number {key} in {text}"))
         };
-        Volume {
-            bytes: number("bytes"),
-            packets: number("packets"),
-        }
+        Volume { bytes: number("bytes"), packets: number("packets") }
     }
 }

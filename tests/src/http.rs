@@ -8,30 +8,20 @@ use crate::wait::PATIENCE;
 /// Gets a path and gives the body; an error is anything but an answer with status 200.
 pub fn get(server: SocketAddr, path: &str) -> Result<String, String> {
     let answer = request(server, path).map_err(|error| format!("GET {path}: {error}"))?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or("an answer without an end of headers")?;
+    let (head, body) =
+        answer.split_once("\r\n\r\n").ok_or("an answer without an end of headers")?;
     let status = head.lines().next().unwrap_or_default();
     if status.split(' ').nth(1) != Some("200") {
         return Err(format!("GET {path}: {status}"));
     }
-    let chunked = head
-        .lines()
-        .any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
-    if chunked {
-        join_chunks(body)
-    } else {
-        Ok(body.to_owned())
-    }
+    let chunked = head.lines().any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
+    if chunked { join_chunks(body) } else { Ok(body.to_owned()) }
 }
 
 fn request(server: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -12,19 +12,10 @@ pub fn read(namespace: &Namespace, interface: &str) -> (Volume, Volume) {
         .unwrap_or_else(|| panic!("no interface {interface} in\n{text}"));
     let numbers: Vec<u64> = row
         .split_whitespace()
-        .map(|word| {
-            word.parse()
-                .unwrap_or_else(|error| panic!("{word}: {error} in\n{text}"))
-        })
+        .map(|word| word.parse().unwrap_or_else(|error| panic!("{word}: {error} in\n{text}")))
         .collect();
     // Receive: bytes packets and six more; then transmit: bytes packets.
-    let sent = Volume {
-        bytes: numbers[8],
-        packets: numbers[9],
-    };
-    let received = Volume {
-        bytes: numbers[0],
-        packets: numbers[1],
-    };
+    let sent = Volume { bytes: numbers[8], packets: numbers[9] };
+    let received = Volume { bytes: numbers[0], packets: numbers[1] };
     (sent, received)
 }

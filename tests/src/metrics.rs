@@ -41,10 +41,7 @@ pub struct App {
 impl App {
     /// An app of this kind and id.
     pub fn new(kind: &str, id: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-        }
+        Self { kind: kind.to_owned(), id: id.to_owned() }
     }
 
     /// The kernel itself.
@@ -79,17 +76,11 @@ impl Sample {
             rest = read_labels(inside, &mut labels)?;
         }
         let value = rest.split_whitespace().next()?.parse().ok()?;
-        Some(Self {
-            name: name.to_owned(),
-            labels,
-            value,
-        })
+        Some(Self { name: name.to_owned(), labels, value })
     }
 
     fn has(&self, labels: &[(&str, &str)]) -> bool {
-        labels
-            .iter()
-            .all(|(key, value)| self.labels.get(*key).is_some_and(|found| found == value))
+        labels.iter().all(|(key, value)| self.labels.get(*key).is_some_and(|found| found == value))
     }
 }
 
@@ -150,41 +141,24 @@ impl Metrics {
     }
 
     /// The sum of a gauge, which may be negative, over all samples that have these labels.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "bytes and packets, far below 2^53"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "bytes and packets, far below 2^53")]
     pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> i64 {
-        let found = self
-            .samples
-            .iter()
-            .filter(|sample| sample.name == name && sample.has(labels));
+        let found = self.samples.iter().filter(|sample| sample.name == name && sample.has(labels));
         found.map(|sample| sample.value).sum::<f64>() as i64
     }
 
     /// The sum of a metric for an app and a protocol, over all scopes.
     pub fn of(&self, name: &str, app: &App, protocol: Protocol) -> u64 {
-        self.sum(
-            name,
-            &[
-                ("app", &app.id),
-                ("kind", &app.kind),
-                ("protocol", protocol.label()),
-            ],
-        )
+        self.sum(name, &[("app", &app.id), ("kind", &app.kind), ("protocol", protocol.label())])
     }
 
     /// What an app sent and received by a protocol.
     pub fn volumes(&self, app: &App, protocol: Protocol) -> (Volume, Volume) {
         let of = |name| self.of(name, app, protocol);
-        let sent = Volume {
-            bytes: of(names::TRANSMIT_BYTES),
-            packets: of(names::TRANSMIT_PACKETS),
-        };
-        let received = Volume {
-            bytes: of(names::RECEIVE_BYTES),
-            packets: of(names::RECEIVE_PACKETS),
-        };
+        let sent =
+            Volume { bytes: of(names::TRANSMIT_BYTES), packets: of(names::TRANSMIT_PACKETS) };
+        let received =
+            Volume { bytes: of(names::RECEIVE_BYTES), packets: of(names::RECEIVE_PACKETS) };
         (sent, received)
     }
 
@@ -209,10 +183,7 @@ mod tests {
     fn labels_may_hold_any_character() {
         let text = "# HELP x y\nx{app=\"a\\\"b\\\\c\\nd,}\",kind=\"service\"} 42\ny 7 1234\n";
         let metrics = Metrics::parse(text).unwrap();
-        assert_eq!(
-            metrics.sum("x", &[("app", "a\"b\\c\nd,}"), ("kind", "service")]),
-            42
-        );
+        assert_eq!(metrics.sum("x", &[("app", "a\"b\\c\nd,}"), ("kind", "service")]), 42);
         assert_eq!(metrics.sum("y", &[]), 7);
         assert!(Metrics::parse("x{app=\"a} 1").is_err());
     }

@@ -1,7 +1,4 @@
-#![expect(
-    unsafe_code,
-    reason = "unshare(2) can be misused, with other flags than this one"
-)]
+#![expect(unsafe_code, reason = "unshare(2) can be misused, with other flags than this one")]
 //! Network namespaces without a name: they end with the last process in them, so none is left.
 
 use std::fs::{self, File};
@@ -30,9 +27,7 @@ impl Namespace {
             unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("root may unshare(2)");
             File::open("/proc/thread-self/ns/net").expect("the thread has a namespace")
         });
-        let namespace = Self {
-            file: Arc::new(file),
-        };
+        let namespace = Self { file: Arc::new(file) };
         namespace.set("net.ipv6.conf.all.disable_ipv6", "0");
         namespace.set("net.ipv6.conf.default.router_solicitations", "0");
         namespace.ip("link set lo up");
@@ -70,9 +65,7 @@ impl Namespace {
 
     /// Switches offloads of an interface (ethtool(8), `-K`).
     pub fn offload(&self, interface: &str, settings: &str) {
-        self.launch("ethtool")
-            .words(&format!("-K {interface} {settings}"))
-            .succeed("");
+        self.launch("ethtool").words(&format!("-K {interface} {settings}")).succeed("");
     }
 
     /// Sets a kernel parameter of the namespace, given with dots.
@@ -96,10 +89,7 @@ impl Namespace {
         let text = self.proc_net(file);
         let prefix = format!("{group}:");
         let mut rows = text.lines().filter_map(|line| line.strip_prefix(&prefix));
-        let (names, values) = (
-            rows.next().unwrap_or_default(),
-            rows.next().unwrap_or_default(),
-        );
+        let (names, values) = (rows.next().unwrap_or_default(), rows.next().unwrap_or_default());
         names
             .split_whitespace()
             .zip(values.split_whitespace())
@@ -118,9 +108,6 @@ impl Default for Namespace {
 /// Runs something in a thread that ends with it, so that its namespace does not stick.
 fn in_thread<T: Send>(what: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        scope
-            .spawn(what)
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        scope.spawn(what).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

@@ -51,8 +51,7 @@ impl Host {
     pub fn add_address(&self, last: u8) -> Ipv4Addr {
         let [a, b, c, _] = self.v4.octets();
         let address = Ipv4Addr::new(a, b, c, last);
-        self.namespace
-            .ip(&format!("address add {address}/32 dev {INTERFACE}"));
+        self.namespace.ip(&format!("address add {address}/32 dev {INTERFACE}"));
         address
     }
 
@@ -106,11 +105,7 @@ impl Network {
         let client = Host::new(0, 1, v4, v6);
         let server = Host::new(0, 2, v4, v6);
         connect(&client, INTERFACE, &server, INTERFACE);
-        Self {
-            client,
-            server,
-            _router: None,
-        }
+        Self { client, server, _router: None }
     }
 
     /// Two hosts with a router between them. The client's kernel leaves segmentation to its
@@ -135,11 +130,7 @@ impl Network {
                 gateway.v4, gateway.v6
             ));
         }
-        Self {
-            client,
-            server,
-            _router: Some(router.namespace),
-        }
+        Self { client, server, _router: Some(router.namespace) }
     }
 
     /// Counts what the client sends and receives. Both are counted where they arrive.
@@ -167,11 +158,7 @@ pub struct Wire {
 impl Wire {
     /// The same as the other side sees it.
     pub fn reversed(self) -> Self {
-        Self {
-            sent: self.received,
-            received: self.sent,
-            ..self
-        }
+        Self { sent: self.received, received: self.sent, ..self }
     }
 
     /// What was sent and received until now.
@@ -189,8 +176,7 @@ fn connect(one: &Host, one_interface: &str, two: &Host, two_interface: &str) {
         two.namespace.path(),
     ));
     for (host, interface) in [(one, one_interface), (two, two_interface)] {
-        host.namespace
-            .offload(interface, "tso off gso off gro off tx-udp-segmentation off");
+        host.namespace.offload(interface, "tso off gso off gro off tx-udp-segmentation off");
         host.namespace.ip(&format!(
             "link set {interface} mtu 1500 up\n\
              address add {}/24 dev {interface}\n\
@@ -206,10 +192,7 @@ fn connect(one: &Host, one_interface: &str, two: &Host, two_interface: &str) {
 /// (the kernel's `Documentation/networking/ip-sysctl.rst`, `tcp_fastopen`).
 pub fn allow_fast_open(network: &Network) {
     network.client.namespace.set("net.ipv4.tcp_fastopen", "5");
-    network
-        .server
-        .namespace
-        .set("net.ipv4.tcp_fastopen", "1538");
+    network.server.namespace.set("net.ipv4.tcp_fastopen", "1538");
 }
 
 /// Whether the kernel speaks MPTCP; says so if not.

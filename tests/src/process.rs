@@ -1,7 +1,4 @@
-#![expect(
-    unsafe_code,
-    reason = "a child enters its namespace and cgroup between fork and exec"
-)]
+#![expect(unsafe_code, reason = "a child enters its namespace and cgroup between fork and exec")]
 //! Child processes: where they start, what they say, and that none is left behind.
 
 use std::ffi::OsStr;
@@ -37,10 +34,7 @@ impl Launch {
         let mut command = Command::new(program);
         // SAFETY: the closure makes one system call and does not allocate.
         unsafe { command.pre_exec(die_with_parent) };
-        Self {
-            command,
-            shown: program.display().to_string(),
-        }
+        Self { command, shown: program.display().to_string() }
     }
 
     /// Adds an argument.
@@ -63,10 +57,7 @@ impl Launch {
         unsafe {
             self.command.pre_exec(move || {
                 let network = Some(LinkNameSpaceType::Network);
-                Ok(move_into_link_name_space(
-                    std::os::fd::AsFd::as_fd(&*file),
-                    network,
-                )?)
+                Ok(move_into_link_name_space(std::os::fd::AsFd::as_fd(&*file), network)?)
             })
         };
         self
@@ -87,10 +78,7 @@ impl Launch {
 
     /// Starts it, with pipes to and from it.
     pub fn spawn(mut self) -> Running {
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.start();
         let stdout = child.stdout.take().expect("piped");
         let stderr = child.stderr.take().expect("piped");
@@ -105,22 +93,14 @@ impl Launch {
 
     /// Runs it to its end without input. For short programs of the system.
     pub fn output(mut self) -> Output {
-        self.command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = self.start();
-        child
-            .wait_with_output()
-            .unwrap_or_else(|error| panic!("{}: {error}", self.shown))
+        child.wait_with_output().unwrap_or_else(|error| panic!("{}: {error}", self.shown))
     }
 
     /// Runs it to its end with this input, and panics when it fails; gives its standard output.
     pub fn succeed(mut self, input: &str) -> String {
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.start();
         let mut stdin = child.stdin.take().expect("piped");
         // A program that fails early closes its input; its own complaint is the better one.
@@ -128,12 +108,7 @@ impl Launch {
         drop(stdin);
         let output = child.wait_with_output().expect("it was started");
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{}: {}\n{errors}{input}",
-            self.shown,
-            output.status
-        );
+        assert!(output.status.success(), "{}: {}\n{errors}{input}", self.shown, output.status);
         String::from_utf8(output.stdout).expect("text")
     }
 

@@ -16,22 +16,14 @@ pub fn actor() -> PathBuf {
 /// The program that lives for a moment; it lies beside the actor.
 pub fn blink() -> PathBuf {
     let path = actor().with_file_name("blink");
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo xtask test`",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run `cargo xtask test`", path.display());
     path
 }
 
 /// An object file of eBPF programs, from the directory `SORTIE_EBPF_DIR`.
 pub fn ebpf_object(name: &str) -> PathBuf {
     let path = from_environment("SORTIE_EBPF_DIR", "the directory of eBPF objects").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo xtask test`",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run `cargo xtask test`", path.display());
     path
 }
 
@@ -50,10 +42,6 @@ fn from_environment(variable: &str, what: &str) -> PathBuf {
         panic!("{variable} is not set (it says where {what} is): run `cargo xtask test`")
     });
     let path = Path::new(&value).to_owned();
-    assert!(
-        path.exists(),
-        "{variable}: {} is missing: run `cargo xtask test`",
-        path.display()
-    );
+    assert!(path.exists(), "{variable}: {} is missing: run `cargo xtask test`", path.display());
     path
 }

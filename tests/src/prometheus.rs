@@ -31,17 +31,10 @@ impl Prometheus {
         let running = Launch::new(program::system("prometheus"))
             .words("--web.listen-address=127.0.0.1:0 --log.level=info")
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                scratch.path().join("data").display()
-            ))
+            .arg(format!("--storage.tsdb.path={}", scratch.path().join("data").display()))
             .spawn();
         let address = listening(&running);
-        Self {
-            running,
-            address,
-            _scratch: scratch,
-        }
+        Self { running, address, _scratch: scratch }
     }
 
     /// The results of an instant query: each a set of labels and a value.
@@ -59,9 +52,7 @@ impl Prometheus {
         let [result] = results.as_slice() else {
             return Err(format!("{expression}: {} results", results.len()));
         };
-        let text = result["value"][1]
-            .as_str()
-            .ok_or_else(|| result.to_string())?;
+        let text = result["value"][1].as_str().ok_or_else(|| result.to_string())?;
         text.parse().map_err(|error| format!("{text}: {error}"))
     }
 }
@@ -70,21 +61,11 @@ impl Prometheus {
 fn listening(running: &Running) -> SocketAddr {
     loop {
         let line = running.stderr.next(PATIENCE * 2).unwrap_or_else(|error| {
-            panic!(
-                "prometheus does not listen ({error}): {}",
-                running.stderr.all()
-            )
+            panic!("prometheus does not listen ({error}): {}", running.stderr.all())
         });
         let address = line
             .contains("\"Listening on\"")
-            .then(|| {
-                line.split("address=")
-                    .nth(1)?
-                    .split_whitespace()
-                    .next()?
-                    .parse()
-                    .ok()
-            })
+            .then(|| line.split("address=").nth(1)?.split_whitespace().next()?.parse().ok())
             .flatten();
         if let Some(address) = address {
             return address;

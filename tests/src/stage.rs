@@ -26,12 +26,7 @@ impl Stage {
 
     /// On these hosts.
     pub fn on(network: Network, family: Family) -> Self {
-        Self {
-            network,
-            family,
-            client: Cgroup::service(),
-            server: Cgroup::service(),
-        }
+        Self { network, family, client: Cgroup::service(), server: Cgroup::service() }
     }
 
     /// Starts a server on the server's address; gives where it can be reached.

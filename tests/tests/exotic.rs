@@ -14,15 +14,7 @@ fn io_uring_is_the_app_s() {
     let agent = Agent::start();
     for client in ["io-uring", "io-uring --async"] {
         for family in [Family::V4, Family::V6] {
-            cases::tcp(
-                &agent,
-                Tcp {
-                    what: client,
-                    family,
-                    client,
-                    server: "",
-                },
-            );
+            cases::tcp(&agent, Tcp { what: client, family, client, server: "" });
         }
     }
 }
@@ -34,12 +26,7 @@ fn mptcp_is_the_app_s() {
     }
     let agent = Agent::start();
     for family in [Family::V4, Family::V6] {
-        let case = Tcp {
-            what: "MPTCP",
-            family,
-            client: "tcp --mptcp",
-            server: "--mptcp",
-        };
+        let case = Tcp { what: "MPTCP", family, client: "tcp --mptcp", server: "--mptcp" };
         cases::tcp(&agent, case);
     }
 }
@@ -51,17 +38,9 @@ fn data_in_the_first_packet_is_the_app_s() {
         let network = Network::pair();
         allow_fast_open(&network);
         let client = network.client.namespace.clone();
-        let case = Tcp {
-            what: "TCP Fast Open",
-            family,
-            client: "tcp --fastopen",
-            server: "",
-        };
+        let case = Tcp { what: "TCP Fast Open", family, client: "tcp --fastopen", server: "" };
         cases::tcp_on(&agent, case, network, 5000);
-        assert_eq!(
-            client.statistic("netstat", "TcpExt", "TCPFastOpenActive"),
-            1
-        );
+        assert_eq!(client.statistic("netstat", "TcpExt", "TCPFastOpenActive"), 1);
     }
 }
 
@@ -71,18 +50,10 @@ fn pings_are_the_app_s() {
     for family in [Family::V4, Family::V6] {
         for socket in ["raw", "ping", "ping --connected"] {
             let stage = Stage::new(family);
-            stage
-                .network
-                .client
-                .namespace
-                .set("net.ipv4.ping_group_range", "0 2147483647");
+            stage.network.client.namespace.set("net.ipv4.ping_group_range", "0 2147483647");
             let wire = stage.wire(Protocol::Icmp);
             let to = stage.network.server.address(family);
-            stage
-                .play(&format!(
-                    "icmp --to {to} --count 20 --bytes 56 --with {socket}"
-                ))
-                .finish();
+            stage.play(&format!("icmp --to {to} --count 20 --bytes 56 --with {socket}")).finish();
             let claim = Claim::of(stage.app(), &wire).connections(1).sent(20 * 56);
             assert_exact(&agent, &format!("{socket} over {family:?}"), &[claim]);
         }
@@ -110,10 +81,8 @@ fn multicast_counts_once() {
     );
     let server = Actor::start(&words, &network.server.namespace, &stage.server);
     let port = server.ready();
-    let words = format!(
-        "udp --to {group}:{port} --interface {} --count 50 --bytes 100",
-        network.client.v4
-    );
+    let words =
+        format!("udp --to {group}:{port} --interface {} --count 50 --bytes 100", network.client.v4);
     stage.play(&words).finish();
     server.done();
     let claim = Claim::of(stage.app(), &wire).connections(1).sent(5000);
@@ -124,9 +93,7 @@ fn multicast_counts_once() {
 fn frames_past_the_stack_are_unattributed_and_nobody_s() {
     let stage = Stage::on(Network::quiet(), Family::V4);
     let network = &stage.network;
-    let agent = Agent::plan()
-        .in_namespace(&network.client.namespace)
-        .start();
+    let agent = Agent::plan().in_namespace(&network.client.namespace).start();
     let other = [("device", INTERFACE), ("cause", "other")];
     let wire = stage.wire(Protocol::Udp);
     let (server, to) = stage.serve("udp-sink --count 300");
@@ -142,21 +109,9 @@ fn frames_past_the_stack_are_unattributed_and_nobody_s() {
             .ok_or_else(|| format!("{grown} bytes unattributed, {frames} sent"))
     });
     let metrics = agent.metrics();
-    assert_eq!(
-        metrics.volumes(stage.app(), Protocol::Udp),
-        Default::default()
-    );
+    assert_eq!(metrics.volumes(stage.app(), Protocol::Udp), Default::default());
     // The server received them; nobody is told to have sent what was on the wire.
-    let sent = metrics.sum(
-        names::TRANSMIT_BYTES,
-        &[("protocol", "udp"), ("scope", "lan")],
-    );
-    let earlier = before.sum(
-        names::TRANSMIT_BYTES,
-        &[("protocol", "udp"), ("scope", "lan")],
-    );
-    assert!(
-        sent - earlier < wire.sent.read().bytes,
-        "{sent} bytes of UDP told as sent"
-    );
+    let sent = metrics.sum(names::TRANSMIT_BYTES, &[("protocol", "udp"), ("scope", "lan")]);
+    let earlier = before.sum(names::TRANSMIT_BYTES, &[("protocol", "udp"), ("scope", "lan")]);
+    assert!(sent - earlier < wire.sent.read().bytes, "{sent} bytes of UDP told as sent");
 }

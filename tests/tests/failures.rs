@@ -50,12 +50,7 @@ fn refused_connections_are_counted() {
 fn another_user_than_root_is_told_so() {
     let ended = Agent::plan()
         .for_everybody()
-        .wrapped(&[
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-        ])
+        .wrapped(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
         .fail();
     ended.assert(exit::PRIVILEGES, &["root"]);
 }
@@ -64,10 +59,7 @@ fn another_user_than_root_is_told_so() {
 fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    Agent::plan()
-        .listening(&address)
-        .fail()
-        .assert(exit::PORT_IN_USE, &[&address, "listen"]);
+    Agent::plan().listening(&address).fail().assert(exit::PORT_IN_USE, &[&address, "listen"]);
 }
 
 #[test]
@@ -83,21 +75,15 @@ fn a_second_agent_is_refused_and_the_first_goes_on() {
 fn a_mistake_in_the_configuration_is_named_with_its_line() {
     let plan = Agent::plan().with_setting("flow_max = 1000");
     let config = plan.config().display().to_string();
-    plan.fail()
-        .assert(exit::CONFIG, &[&config, "3", "flow_max", "flows_max"]);
-    let plan = Agent::plan()
-        .with_setting("")
-        .with_setting("flows_max = \"many\"");
+    plan.fail().assert(exit::CONFIG, &[&config, "3", "flow_max", "flows_max"]);
+    let plan = Agent::plan().with_setting("").with_setting("flows_max = \"many\"");
     plan.fail().assert(exit::CONFIG, &["4", "flows_max"]);
 }
 
 #[test]
 fn an_address_beyond_this_device_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "10.77.0.1:9917"] {
-        Agent::plan()
-            .listening(address)
-            .fail()
-            .assert(exit::NOT_LOOPBACK, &[address]);
+        Agent::plan().listening(address).fail().assert(exit::NOT_LOOPBACK, &[address]);
     }
 }
 
@@ -112,20 +98,11 @@ fn a_directory_that_is_no_cgroup2_is_named() {
 #[test]
 fn questions_without_an_agent_are_answered_in_one_line() {
     let scratch = Scratch::new();
-    let config = scratch.write(
-        "sortie.toml",
-        &format!("runtime_dir = {:?}\n", scratch.path()),
-    );
-    for (words, code) in [
-        ("apps", exit::NO_AGENT),
-        ("top", exit::NO_AGENT),
-        ("appz", exit::USAGE),
-    ] {
-        let output = Launch::new(program::sortie())
-            .words(words)
-            .arg("--config")
-            .arg(&config)
-            .output();
+    let config = scratch.write("sortie.toml", &format!("runtime_dir = {:?}\n", scratch.path()));
+    for (words, code) in [("apps", exit::NO_AGENT), ("top", exit::NO_AGENT), ("appz", exit::USAGE)]
+    {
+        let output =
+            Launch::new(program::sortie()).words(words).arg("--config").arg(&config).output();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{words}: {errors}");
         assert_eq!(errors.trim_end().lines().count(), 1, "{words}: {errors}");
@@ -142,12 +119,7 @@ fn a_program_the_verifier_rejects_is_named_once() {
     let path = scratch.path().join("broken.o");
     fs::write(&path, object).unwrap();
     let ended = Agent::plan().with_object(path).fail();
-    assert_eq!(
-        ended.status.code(),
-        Some(exit::VERIFIER),
-        "{}",
-        ended.errors
-    );
+    assert_eq!(ended.status.code(), Some(exit::VERIFIER), "{}", ended.errors);
     assert!(ended.errors.contains("verifier"), "{}", ended.errors);
     assert!(ended.errors.lines().count() <= 6, "{}", ended.errors);
 }
@@ -155,9 +127,7 @@ fn a_program_the_verifier_rejects_is_named_once() {
 #[test]
 fn a_file_that_holds_no_programs_is_named() {
     let scratch = Scratch::new();
-    let ended = Agent::plan()
-        .with_object(scratch.write("empty.o", "nothing"))
-        .fail();
+    let ended = Agent::plan().with_object(scratch.write("empty.o", "nothing")).fail();
     ended.assert(exit::IO, &["eBPF"]);
 }
 
@@ -173,10 +143,7 @@ fn attached() -> Vec<u64> {
     }
     let json: Value = serde_json::from_str(&text).expect("bpftool prints JSON");
     let programs = json.as_array().cloned().unwrap_or_default();
-    programs
-        .iter()
-        .filter_map(|program| program["id"].as_u64())
-        .collect()
+    programs.iter().filter_map(|program| program["id"].as_u64()).collect()
 }
 
 #[test]
@@ -188,17 +155,13 @@ fn an_agent_that_is_killed_leaves_nothing_attached() {
     // Traffic, so that there is something to leave.
     let stage = Stage::new(Family::V4);
     let (server, to) = stage.serve("udp-sink --count 10");
-    stage
-        .play(&format!("udp --to {to} --count 10 --bytes 10"))
-        .finish();
+    stage.play(&format!("udp --to {to} --count 10 --bytes 10")).finish();
     server.done();
     agent.metrics();
     drop(agent.end(Signal::KILL));
     e2e::eventually("nothing attached", PATIENCE, || {
         let after = attached();
-        (after == before)
-            .then_some(())
-            .ok_or_else(|| format!("{before:?} before, {after:?} after"))
+        (after == before).then_some(()).ok_or_else(|| format!("{before:?} before, {after:?} after"))
     });
     assert!(!runtime.exists() || fs::read_dir(&runtime).is_ok());
 }
@@ -207,12 +170,7 @@ fn an_agent_that_is_killed_leaves_nothing_attached() {
 fn an_agent_after_a_killed_one_starts_as_if_nothing_had_been() {
     let scratch = Scratch::new();
     let runtime = scratch.path().join("run");
-    drop(
-        Agent::plan()
-            .with_runtime(runtime.clone())
-            .start()
-            .end(Signal::KILL),
-    );
+    drop(Agent::plan().with_runtime(runtime.clone()).start().end(Signal::KILL));
     let agent = Agent::plan().with_runtime(runtime).start();
     agent.apps();
     let ended = agent.end(Signal::TERM);
@@ -229,18 +187,14 @@ fn an_agent_that_is_told_to_end_ends_well() {
     }
     e2e::eventually("nothing attached", PATIENCE, || {
         let after = attached();
-        (after == before)
-            .then_some(())
-            .ok_or_else(|| format!("{before:?} before, {after:?} after"))
+        (after == before).then_some(()).ok_or_else(|| format!("{before:?} before, {after:?} after"))
     });
 }
 
 /// Starts an agent in a mount namespace of its own, after these commands of a shell.
 fn start_after(commands: &str) -> Agent {
     let script = format!("{commands} && exec \"$@\"");
-    Agent::plan()
-        .wrapped(&["unshare", "--mount", "sh", "-c", &script, "sh"])
-        .start()
+    Agent::plan().wrapped(&["unshare", "--mount", "sh", "-c", &script, "sh"]).start()
 }
 
 /// A datagram of an app is told.
@@ -248,13 +202,9 @@ fn assert_works(agent: &Agent) {
     let stage = Stage::new(Family::V4);
     let wire = stage.wire(Protocol::Udp);
     let (server, to) = stage.serve("udp-sink --count 3");
-    stage
-        .play(&format!("udp --to {to} --count 3 --bytes 10"))
-        .finish();
+    stage.play(&format!("udp --to {to} --count 3 --bytes 10")).finish();
     server.done();
-    let claim = e2e::exact::Claim::of(stage.app(), &wire)
-        .connections(1)
-        .sent(30);
+    let claim = e2e::exact::Claim::of(stage.app(), &wire).connections(1).sent(30);
     e2e::exact::assert_exact(agent, "a datagram", &[claim]);
 }
 
@@ -270,9 +220,5 @@ fn a_cgroup2_that_is_not_mounted_is_mounted() {
     let root = cgroup::root();
     let hide = format!("umount --lazy {}", root.display());
     assert_works(&start_after(&hide));
-    assert_eq!(
-        cgroup::root(),
-        root,
-        "it mounted something outside of its own namespace"
-    );
+    assert_eq!(cgroup::root(), root, "it mounted something outside of its own namespace");
 }

@@ -34,11 +34,7 @@ fn is_tcp(family: Family, payload: u64, seen: Volume) -> bool {
 fn until_counted(what: &str, counter: &Counter, wanted: impl Fn(Volume) -> bool) -> Volume {
     eventually(what, PATIENCE, || {
         let seen = counter.read();
-        if wanted(seen) {
-            Ok(seen)
-        } else {
-            Err(format!("{seen} counted"))
-        }
+        if wanted(seen) { Ok(seen) } else { Err(format!("{seen} counted")) }
     })
 }
 
@@ -49,19 +45,10 @@ fn datagrams_are_counted_one_by_one() {
             let stage = Stage::new(family);
             let wire = stage.wire(Protocol::Udp);
             let (server, to) = stage.serve("udp-sink --count 100");
-            stage
-                .play(&format!("udp {mode} --to {to} --count 100 --bytes 333"))
-                .finish();
+            stage.play(&format!("udp {mode} --to {to} --count 100 --bytes 333")).finish();
             assert_eq!(server.done().number::<u64>("received"), 33_300);
-            let wanted = Volume {
-                bytes: 100 * (333 + udp_headers(family)),
-                packets: 100,
-            };
-            assert_eq!(
-                wire.read(),
-                (wanted, Volume::default()),
-                "{family:?} {mode}"
-            );
+            let wanted = Volume { bytes: 100 * (333 + udp_headers(family)), packets: 100 };
+            assert_eq!(wire.read(), (wanted, Volume::default()), "{family:?} {mode}");
         }
     }
 }
@@ -71,15 +58,8 @@ fn answers_are_counted_where_they_arrive() {
     let stage = Stage::new(Family::V4);
     let wire = stage.wire(Protocol::Udp);
     let (_server, to) = stage.serve("udp-echo");
-    stage
-        .play(&format!(
-            "udp --mapped --echo --to {to} --count 10 --bytes 72"
-        ))
-        .finish();
-    let wanted = Volume {
-        bytes: 1000,
-        packets: 10,
-    };
+    stage.play(&format!("udp --mapped --echo --to {to} --count 10 --bytes 72")).finish();
+    let wanted = Volume { bytes: 1000, packets: 10 };
     assert_eq!(wire.read(), (wanted, wanted));
 }
 
@@ -92,13 +72,7 @@ fn segmented_datagrams_are_counted_as_datagrams() {
         let client = format!("udp --to {to} --segment 1000 --bytes 10000 --count 5");
         stage.play(&client).finish();
         assert_eq!(server.done().number::<u64>("received"), 50_000);
-        assert_eq!(
-            wire.sent.read(),
-            Volume {
-                bytes: 50 * 1028,
-                packets: 50
-            }
-        );
+        assert_eq!(wire.sent.read(), Volume { bytes: 50 * 1028, packets: 50 });
     }
 }
 
@@ -111,13 +85,7 @@ fn a_fragmented_datagram_is_whole_only_where_it_departs() {
     let (server, to) = stage.serve("udp-sink --count 1");
     stage.play(&format!("udp --to {to} --bytes 12000")).finish();
     server.done();
-    assert_eq!(
-        whole.read(),
-        Volume {
-            bytes: 12_028,
-            packets: 1
-        }
-    );
+    assert_eq!(whole.read(), Volume { bytes: 12_028, packets: 1 });
     assert_eq!(wire.sent.read().packets, 9);
 }
 
@@ -136,9 +104,7 @@ fn tcp_segments_are_counted_one_by_one() {
         let stage = Stage::new(family);
         let wire = stage.wire(Protocol::Tcp);
         let (server, to) = stage.serve("tcp-discard --close-first --bytes 300001");
-        let report = stage
-            .play(&format!("{client} --to {to} --bytes 300001"))
-            .finish();
+        let report = stage.play(&format!("{client} --to {to} --bytes 300001")).finish();
         assert_eq!(report.number::<u64>("sent"), 300_001, "{client}");
         assert!(server.done().intact(), "{client}");
         // The last acknowledgement may still be on its way.
@@ -157,31 +123,20 @@ fn offloaded_segments_are_counted_after_they_were_cut() {
     let uncut = Counter::at(&stage.network.client.namespace, Place::Departure, &near);
     let wire = stage.wire(Protocol::Tcp);
     let (server, to) = stage.serve("tcp-discard --close-first --bytes 5000000");
-    stage
-        .play(&format!("tcp --to {to} --bytes 5000000"))
-        .finish();
+    stage.play(&format!("tcp --to {to} --bytes 5000000")).finish();
     assert!(server.done().intact());
     let sent = until_counted("bulk", &wire.sent, |seen| {
         seen.packets > 3453 && is_tcp(Family::V4, 5_000_000, seen)
     });
-    assert!(
-        uncut.read().packets * 5 < sent.packets,
-        "nothing was offloaded: {}",
-        uncut.read()
-    );
+    assert!(uncut.read().packets * 5 < sent.packets, "nothing was offloaded: {}", uncut.read());
 }
 
 #[test]
 fn a_source_sends_and_a_client_may_close_first() {
     let stage = Stage::new(Family::V4);
     let (server, to) = stage.serve("tcp-source --bytes 70000");
-    let report = stage
-        .play(&format!("tcp --to {to} --receive 70000"))
-        .finish();
-    assert_eq!(
-        (report.number("received"), report.intact()),
-        (70_000_u64, true)
-    );
+    let report = stage.play(&format!("tcp --to {to} --receive 70000")).finish();
+    assert_eq!((report.number("received"), report.intact()), (70_000_u64, true));
     assert_eq!(server.done().number::<u64>("sent"), 70_000);
 }
 
@@ -190,15 +145,10 @@ fn fast_open_puts_data_into_the_first_packet() {
     let stage = Stage::new(Family::V4);
     e2e::network::allow_fast_open(&stage.network);
     let (server, to) = stage.serve("tcp-discard --close-first --bytes 5000");
-    stage
-        .play(&format!("tcp --fastopen --to {to} --bytes 5000"))
-        .finish();
+    stage.play(&format!("tcp --fastopen --to {to} --bytes 5000")).finish();
     assert!(server.done().intact());
     let client = &stage.network.client.namespace;
-    assert_eq!(
-        client.statistic("netstat", "TcpExt", "TCPFastOpenActive"),
-        1
-    );
+    assert_eq!(client.statistic("netstat", "TcpExt", "TCPFastOpenActive"), 1);
 }
 
 #[test]
@@ -208,15 +158,10 @@ fn mptcp_is_spoken_where_the_kernel_has_it() {
         return;
     }
     let (server, to) = stage.serve("tcp-discard --mptcp --close-first --bytes 90000");
-    stage
-        .play(&format!("tcp --mptcp --to {to} --bytes 90000"))
-        .finish();
+    stage.play(&format!("tcp --mptcp --to {to} --bytes 90000")).finish();
     assert!(server.done().intact());
     let client = &stage.network.client.namespace;
-    assert_eq!(
-        client.statistic("netstat", "MPTcpExt", "MPCapableSYNACKRX"),
-        1
-    );
+    assert_eq!(client.statistic("netstat", "MPTcpExt", "MPCapableSYNACKRX"), 1);
 }
 
 #[test]
@@ -224,22 +169,11 @@ fn echo_requests_are_answered() {
     for family in [Family::V4, Family::V6] {
         for socket in ["raw", "ping", "ping --connected"] {
             let stage = Stage::new(family);
-            stage
-                .network
-                .client
-                .namespace
-                .set("net.ipv4.ping_group_range", "0 2147483647");
+            stage.network.client.namespace.set("net.ipv4.ping_group_range", "0 2147483647");
             let wire = stage.wire(Protocol::Icmp);
             let to = stage.network.server.address(family);
-            stage
-                .play(&format!(
-                    "icmp --to {to} --count 3 --bytes 56 --with {socket}"
-                ))
-                .finish();
-            let wanted = Volume {
-                bytes: 3 * (56 + udp_headers(family)),
-                packets: 3,
-            };
+            stage.play(&format!("icmp --to {to} --count 3 --bytes 56 --with {socket}")).finish();
+            let wanted = Volume { bytes: 3 * (56 + udp_headers(family)), packets: 3 };
             assert_eq!(wire.read(), (wanted, wanted), "{family:?} {socket}");
         }
     }
@@ -256,19 +190,10 @@ fn multicast_reaches_who_joined() {
     );
     let server = Actor::start(&words, &network.server.namespace, &stage.server);
     let port = server.ready();
-    let words = format!(
-        "udp --to 239.77.0.1:{port} --interface {} --count 5",
-        network.client.v4
-    );
+    let words = format!("udp --to 239.77.0.1:{port} --interface {} --count 5", network.client.v4);
     stage.play(&format!("{words} --bytes 100")).finish();
     assert_eq!(server.done().number::<u64>("received"), 500);
-    assert_eq!(
-        wire.sent.read(),
-        Volume {
-            bytes: 640,
-            packets: 5
-        }
-    );
+    assert_eq!(wire.sent.read(), Volume { bytes: 640, packets: 5 });
 }
 
 #[test]
@@ -278,23 +203,12 @@ fn frames_past_the_stack_arrive() {
     let wire = stage.wire(Protocol::Udp);
     let (server, to) = stage.serve("udp-sink --count 7");
     let before = interface::read(&network.client.namespace, INTERFACE).0;
-    let report = stage
-        .play(&e2e::stage::frames(network, to, 7, 100))
-        .finish();
+    let report = stage.play(&e2e::stage::frames(network, to, 7, 100)).finish();
     assert_eq!(report.number::<u64>("sent"), 7 * 142);
     assert_eq!(server.done().number::<u64>("received"), 700);
-    assert_eq!(
-        wire.sent.read(),
-        Volume {
-            bytes: 7 * 128,
-            packets: 7
-        }
-    );
+    assert_eq!(wire.sent.read(), Volume { bytes: 7 * 128, packets: 7 });
     let after = interface::read(&network.client.namespace, INTERFACE).0;
-    assert!(
-        after.bytes - before.bytes >= 7 * 142,
-        "{before} then {after}"
-    );
+    assert!(after.bytes - before.bytes >= 7 * 142, "{before} then {after}");
 }
 
 #[test]
@@ -347,16 +261,13 @@ fn a_refused_connection_is_an_answer() {
 fn a_blink_lives_less_than_two_milliseconds() {
     let stage = Stage::new(Family::V4);
     let blink = program::blink();
-    for (with, serve, protocol) in [
-        ("tcp", "tcp-discard --hold", Protocol::Tcp),
-        ("udp", "udp-sink", Protocol::Udp),
-    ] {
+    for (with, serve, protocol) in
+        [("tcp", "tcp-discard --hold", Protocol::Tcp), ("udp", "udp-sink", Protocol::Udp)]
+    {
         let wire = stage.wire(protocol);
         let (_server, to) = stage.serve(serve);
-        let words = format!(
-            "burst --blink {} --with {with} --count 200 --to {to}",
-            blink.display()
-        );
+        let words =
+            format!("burst --blink {} --with {with} --count 200 --to {to}", blink.display());
         let report = stage.play(&words).finish();
         assert_eq!(report.number::<u64>("children"), 200);
         assert!(report.number::<u64>("cpu_micros") < 2000, "{report:?}");

@@ -24,18 +24,12 @@ fn container_id() -> String {
 #[test]
 fn a_container_is_known_by_its_id() {
     let agent = Agent::start();
-    for path in [
-        "docker/{id}",
-        "system.slice/docker-{id}.scope",
-        "machine.slice/libpod-{id}.scope",
-    ] {
+    for path in ["docker/{id}", "system.slice/docker-{id}.scope", "machine.slice/libpod-{id}.scope"]
+    {
         let id = container_id();
         let app = App::new("container", &id[..12]);
         let cgroup = Cgroup::new(&path.replace("{id}", &id), app);
-        let stage = Stage {
-            client: cgroup,
-            ..Stage::new(Family::V4)
-        };
+        let stage = Stage { client: cgroup, ..Stage::new(Family::V4) };
         let wire = stage.wire(Protocol::Tcp);
         let (server, to) = stage.serve(&format!("tcp-discard --close-first --bytes {BYTES}"));
         // As a container engine starts it: process 1 of a PID namespace, with a /proc of its own.
@@ -57,10 +51,7 @@ fn equal_addresses_in_other_namespaces_are_other_apps() {
     let agent = Agent::start();
     let stages = [Network::pair(), Network::pair(), Network::pair()]
         .map(|network| Stage::on(network, Family::V4));
-    let wires: Vec<_> = stages
-        .iter()
-        .map(|stage| stage.wire(Protocol::Tcp))
-        .collect();
+    let wires: Vec<_> = stages.iter().map(|stage| stage.wire(Protocol::Tcp)).collect();
     let serve = format!("tcp-discard --close-first --bytes {BYTES}");
     let servers: Vec<_> = stages.iter().map(|stage| stage.serve(&serve)).collect();
     let clients: Vec<_> = stages
@@ -90,9 +81,7 @@ fn what_another_namespace_s_kernel_sends_is_on_none_of_this_one_s_interfaces() {
         received: Counter::new(&stage.network.server.namespace, &Packets::of(Protocol::Udp)),
     };
     // Nobody listens, so the kernel there answers each with an error on its own loopback.
-    stage
-        .play("udp --to 127.0.0.1:9 --count 50 --bytes 1000")
-        .finish();
+    stage.play("udp --to 127.0.0.1:9 --count 50 --bytes 1000").finish();
     let claim = Claim::of(stage.app(), &wire).connections(1).sent(50_000);
     assert_exact(&agent, "datagrams elsewhere", &[claim]);
     agent.until("interfaces that carry nothing", |metrics| {
@@ -102,7 +91,6 @@ fn what_another_namespace_s_kernel_sends_is_on_none_of_this_one_s_interfaces() {
         });
         // Beside the agent's own answers, one of which may be on its way.
         let fits = sums.iter().all(|sum| sum.abs() < 10_000);
-        fits.then_some(())
-            .ok_or_else(|| format!("unattributed: {sums:?}"))
+        fits.then_some(()).ok_or_else(|| format!("unattributed: {sums:?}"))
     });
 }

@@ -10,12 +10,7 @@ const BULK: u64 = 10_000_000;
 fn bulk_tcp_counts_as_the_segments_it_becomes() {
     let agent = Agent::start();
     for family in [Family::V4, Family::V6] {
-        let case = Tcp {
-            what: "bulk with offload",
-            family,
-            client: "tcp",
-            server: "",
-        };
+        let case = Tcp { what: "bulk with offload", family, client: "tcp", server: "" };
         cases::tcp_on(&agent, case, Network::offloading(), BULK);
     }
 }
@@ -26,12 +21,7 @@ fn sendfile_and_splice_count_as_any_other_send() {
     for with in ["sendfile", "splice"] {
         for family in [Family::V4, Family::V6] {
             let client = format!("tcp --with {with}");
-            let case = Tcp {
-                what: with,
-                family,
-                client: &client,
-                server: "",
-            };
+            let case = Tcp { what: with, family, client: &client, server: "" };
             cases::tcp_on(&agent, case, Network::offloading(), 1_000_003);
             cases::tcp(&agent, case);
         }

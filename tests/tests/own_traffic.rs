@@ -20,9 +20,7 @@ fn the_agent_sends_nothing_beyond_the_loopback() {
     // It has looked at everything several times, and was asked in every way.
     agent.until("several looks", |metrics| {
         let drains = metrics.sum("sortie_drains_total", &[]);
-        (drains >= 5)
-            .then_some(())
-            .ok_or_else(|| format!("{drains} looks"))
+        (drains >= 5).then_some(()).ok_or_else(|| format!("{drains} looks"))
     });
     agent.apps();
     for counter in &counters {

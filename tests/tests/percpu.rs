@@ -4,9 +4,7 @@ use e2e::cases::{self, TCP, UDP};
 use e2e::{Agent, program};
 
 fn start() -> Agent {
-    Agent::plan()
-        .with_object(program::ebpf_object("programs-percpu.bpfel.o"))
-        .start()
+    Agent::plan().with_object(program::ebpf_object("programs-percpu.bpfel.o")).start()
 }
 
 #[test]

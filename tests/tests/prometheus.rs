@@ -22,15 +22,11 @@ fn prometheus_holds_the_same_totals() {
     let stage = Stage::new(Family::V4);
     let tcp = stage.wire(Protocol::Tcp);
     let (server, to) = stage.serve("tcp-discard --close-first --bytes 400000");
-    stage
-        .play(&format!("tcp --to {to} --bytes 400000"))
-        .finish();
+    stage.play(&format!("tcp --to {to} --bytes 400000")).finish();
     server.done();
     let udp = stage.wire(Protocol::Udp);
     let (server, to) = stage.serve("udp-sink --count 100");
-    stage
-        .play(&format!("udp --to {to} --bytes 400 --count 100"))
-        .finish();
+    stage.play(&format!("udp --to {to} --bytes 400 --count 100")).finish();
     server.done();
     let claims = [
         Claim::of(stage.app(), &tcp).connections(1).sent(400_000),
@@ -54,18 +50,12 @@ fn prometheus_holds_the_same_totals() {
                 let found = prometheus.value(&query)?;
                 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
                 let is_equal = (found - wanted as f64).abs() < 0.5;
-                is_equal
-                    .then_some(())
-                    .ok_or_else(|| format!("{found}, and {wanted} counted"))
+                is_equal.then_some(()).ok_or_else(|| format!("{found}, and {wanted} counted"))
             });
         }
     }
     let failed = prometheus.query("up{job=\"sortie\"} == 0");
-    assert_eq!(
-        failed.map(|results| results.len()),
-        Ok(0),
-        "a scrape failed"
-    );
+    assert_eq!(failed.map(|results| results.len()), Ok(0), "a scrape failed");
 }
 
 #[test]
@@ -76,8 +66,6 @@ fn promtool_finds_nothing_to_criticise() {
     stage.play(&format!("udp --to {to} --bytes 400")).finish();
     server.done();
     let text = agent.get("/metrics").expect("it serves metrics");
-    let said = Launch::new(program::system("promtool"))
-        .words("check metrics")
-        .succeed(&text);
+    let said = Launch::new(program::system("promtool")).words("check metrics").succeed(&text);
     assert_eq!(said.trim(), "");
 }

@@ -24,9 +24,7 @@ fn all_are_seen(with: &str, count: u64, parallel: u64) {
     );
     let report = stage.play(&words).finish();
     assert_eq!(report.number::<u64>("children"), count);
-    let claim = Claim::of(stage.app(), &wire)
-        .connections(count)
-        .sent(count * DATA);
+    let claim = Claim::of(stage.app(), &wire).connections(count).sent(count * DATA);
     assert_exact(&agent, &format!("{count} processes with {with}"), &[claim]);
 }
 
@@ -64,10 +62,7 @@ fn short_lived_programs_have_their_name() {
     let wire = stage.wire(Protocol::Udp);
     let (_server, to) = stage.serve("udp-sink");
     let launch = Launch::new(program::actor())
-        .words(&format!(
-            "burst --blink {} --with udp --count 300 --to {to}",
-            file.display()
-        ))
+        .words(&format!("burst --blink {} --with udp --count 300 --to {to}", file.display()))
         .in_namespace(&stage.network.client.namespace)
         .in_cgroup(&cgroup);
     Actor::launch(launch).finish();
@@ -78,10 +73,7 @@ fn short_lived_programs_have_their_name() {
         let told = bytes(&executable) + bytes(&comm);
         let complete = by_file + by_name == 300 && told == wire.sent.read().bytes;
         complete.then_some(()).ok_or_else(|| {
-            format!(
-                "{by_file} by file, {by_name} by name, {told} bytes of {}",
-                wire.sent.read()
-            )
+            format!("{by_file} by file, {by_name} by name, {told} bytes of {}", wire.sent.read())
         })
     });
 }

@@ -21,23 +21,12 @@ fn change_hands(command: &str) {
         );
         stage.play(&words).finish();
         assert!(server.done().intact());
-        let (owner, other) = if who == "parent" {
-            (stage.app(), heir.app())
-        } else {
-            (heir.app(), stage.app())
-        };
+        let (owner, other) =
+            if who == "parent" { (stage.app(), heir.app()) } else { (heir.app(), stage.app()) };
         let claim = Claim::of(owner, &wire).connections(1).sent(BYTES);
-        assert_exact(
-            &agent,
-            &format!("{command}, connected by the {who}"),
-            &[claim],
-        );
+        assert_exact(&agent, &format!("{command}, connected by the {who}"), &[claim]);
         let rest = agent.metrics().volumes(other, Protocol::Tcp);
-        assert_eq!(
-            rest,
-            Default::default(),
-            "{command}: the other app has something too"
-        );
+        assert_eq!(rest, Default::default(), "{command}: the other app has something too");
     }
 }
 
@@ -66,9 +55,7 @@ fn a_new_name_makes_no_new_app() {
     puppet.tell("send b 1000");
     let claim = Claim::of(stage.app(), &wire).connections(2).sent(3000);
     assert_exact(&agent, "a new name", &[claim]);
-    let others = agent
-        .metrics()
-        .sum(names::TRANSMIT_BYTES, &[("kind", "comm")]);
+    let others = agent.metrics().sum(names::TRANSMIT_BYTES, &[("kind", "comm")]);
     assert_eq!(others, 0, "the name became an app");
 }
 
@@ -90,34 +77,23 @@ fn what_a_process_opens_after_it_moved_is_the_new_app_s() {
     let after = stage.wire(Protocol::Tcp);
     puppet.tell(&format!("connect b tcp {to}"));
     puppet.tell("send b 30000");
-    let claim = Claim::of(elsewhere.app(), &after)
-        .connections(1)
-        .sent(30_000);
+    let claim = Claim::of(elsewhere.app(), &after).connections(1).sent(30_000);
     assert_exact(&agent, "after the move", &[claim]);
 
     // Nothing is counted twice or under a third app, whoever keeps the older socket.
     puppet.tell("send a 5000");
     agent.until("the sum of both", |metrics| {
         let sum = |app: &App| metrics.volumes(app, Protocol::Tcp).0.bytes;
-        let (told, counted) = (
-            sum(stage.app()) + sum(elsewhere.app()),
-            before.sent.read().bytes,
-        );
+        let (told, counted) = (sum(stage.app()) + sum(elsewhere.app()), before.sent.read().bytes);
         let complete = counted > 55_000 && told == counted;
-        complete
-            .then_some(())
-            .ok_or_else(|| format!("{told} told, {counted} counted"))
+        complete.then_some(()).ok_or_else(|| format!("{told} told, {counted} counted"))
     });
 }
 
 /// A socket opened before the agent is counted from the agent's start on.
 fn older_than_the_agent(kind: &str, protocol: Protocol, in_namespace: bool) {
     let stage = Stage::new(Family::V4);
-    let serve = if protocol == Protocol::Tcp {
-        "tcp-discard --hold"
-    } else {
-        "udp-sink"
-    };
+    let serve = if protocol == Protocol::Tcp { "tcp-discard --hold" } else { "udp-sink" };
     let (_server, to) = stage.serve(serve);
     let mut puppet = stage.play("puppet");
     puppet.tell(&format!("connect a {kind} {to}"));
@@ -141,10 +117,7 @@ fn older_than_the_agent(kind: &str, protocol: Protocol, in_namespace: bool) {
     };
     agent.until(&format!("an older {kind} socket"), is_counted);
     // It was not opened while anybody watched.
-    assert_eq!(
-        agent.metrics().of(names::FAILURES, stage.app(), protocol),
-        0
-    );
+    assert_eq!(agent.metrics().of(names::FAILURES, stage.app(), protocol), 0);
 }
 
 #[test]
@@ -166,9 +139,7 @@ fn a_socket_older_than_the_agent_in_another_namespace_is_its_app_s() {
 fn a_listener_older_than_the_agent_serves_for_its_app() {
     let stage = Stage::new(Family::V4);
     let (server, to) = stage.serve("tcp-source --bytes 5000");
-    let agent = Agent::plan()
-        .in_namespace(&stage.network.server.namespace)
-        .start();
+    let agent = Agent::plan().in_namespace(&stage.network.server.namespace).start();
     let wire = stage.wire(Protocol::Tcp).reversed();
     let mut client = stage.play("puppet");
     client.tell(&format!("connect a tcp {to}"));

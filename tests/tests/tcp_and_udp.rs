@@ -32,13 +32,9 @@ fn what_a_server_sends_is_the_server_s() {
         let wire = stage.wire(Protocol::Tcp).reversed();
         let (server, to) = stage.serve("tcp-source --bytes 300001");
         // The client closes first: every packet has the server's socket at one end.
-        stage
-            .play(&format!("tcp --to {to} --receive 300001"))
-            .finish();
+        stage.play(&format!("tcp --to {to} --receive 300001")).finish();
         assert_eq!(server.done().number::<u64>("sent"), 300_001);
-        let claim = Claim::of(stage.server.app(), &wire)
-            .accepted(1)
-            .sent(300_001);
+        let claim = Claim::of(stage.server.app(), &wire).accepted(1).sent(300_001);
         assert_exact(&agent, &format!("accepted over {family:?}"), &[claim]);
     }
 }
@@ -60,17 +56,13 @@ fn a_transfer_both_ways_is_exact_on_both_sides_of_loopback() {
         received: count(Packets::of(Protocol::Udp).from_port(port)),
     };
     stage
-        .play(&format!(
-            "udp --connected --echo --to 127.0.0.1:{port} --count 100 --bytes 700"
-        ))
+        .play(&format!("udp --connected --echo --to 127.0.0.1:{port} --count 100 --bytes 700"))
         .finish();
     server.done();
     let claim = Claim::of(stage.app(), &wire).connections(1).sent(70_000);
     assert_exact(&agent, "client on loopback", &[claim]);
     let wire = wire.reversed();
-    let claim = Claim::of(stage.server.app(), &wire)
-        .accepted(1)
-        .sent(70_000);
+    let claim = Claim::of(stage.server.app(), &wire).accepted(1).sent(70_000);
     assert_exact(&agent, "server on loopback", &[claim]);
     let labels = [("app", stage.app().id.as_str()), ("scope", "loopback")];
     assert_eq!(agent.metrics().sum(names::CONNECTIONS, &labels), 1);
@@ -83,9 +75,7 @@ fn nothing_is_lost_when_an_app_closes_right_after_a_large_write() {
     let wire = stage.wire(Protocol::Tcp);
     // The server does not close its side, so no socket but the app's ever answers.
     let (server, to) = stage.serve("tcp-discard --hold");
-    stage
-        .play(&format!("tcp --close --to {to} --bytes 3000000"))
-        .finish();
+    stage.play(&format!("tcp --close --to {to} --bytes 3000000")).finish();
     assert!(server.done().intact());
     let claim = Claim::of(stage.app(), &wire).connections(1).sent(3_000_000);
     assert_exact(&agent, "close after 3 MB", &[claim]);
@@ -98,17 +88,13 @@ fn a_client_that_closes_first_leaves_only_its_last_acknowledgement_to_the_kernel
         let stage = Stage::new(family);
         let wire = stage.wire(Protocol::Tcp);
         let (server, to) = stage.serve("tcp-discard --hold");
-        stage
-            .play(&format!("tcp --close --to {to} --bytes 100000"))
-            .finish();
+        stage.play(&format!("tcp --close --to {to} --bytes 100000")).finish();
         assert!(server.done().intact());
         // Only then is there no app's socket any more that could receive the server's FIN.
         eventually("half a close", PATIENCE, || {
             let sockets = stage.network.client.namespace.proc_net(table);
             let fin_wait_2 = sockets.contains(" 05 ");
-            fin_wait_2
-                .then_some(())
-                .ok_or_else(|| "no FIN-WAIT-2".to_owned())
+            fin_wait_2.then_some(()).ok_or_else(|| "no FIN-WAIT-2".to_owned())
         });
         let before = wire.read();
         drop(server);
@@ -119,23 +105,14 @@ fn a_client_that_closes_first_leaves_only_its_last_acknowledgement_to_the_kernel
             let has_ended = sent.packets > before.0.packets && received.packets > before.1.packets;
             let fits = has_ended && told == before;
             fits.then_some(()).ok_or_else(|| {
-                format!(
-                    "told {} and {}, counted {sent} and {received}",
-                    told.0, told.1
-                )
+                format!("told {} and {}, counted {sent} and {received}", told.0, told.1)
             })
         });
         // The rest is a FIN and its acknowledgement: the kernel's up to Linux 6.12, and of no socket
         // at all, and so unattributed, in later ones.
         let (sent, received) = wire.read();
-        assert_eq!(
-            sent.bytes - before.0.bytes,
-            ack * (sent.packets - before.0.packets)
-        );
-        assert_eq!(
-            received.bytes - before.1.bytes,
-            ack * (received.packets - before.1.packets)
-        );
+        assert_eq!(sent.bytes - before.0.bytes, ack * (sent.packets - before.0.packets));
+        assert_eq!(received.bytes - before.1.bytes, ack * (received.packets - before.1.packets));
     }
 }
 
@@ -146,23 +123,13 @@ fn a_fragmented_datagram_counts_as_the_app_sent_it() {
     let packets = Packets::of(Protocol::Udp);
     let whole = Counter::at(&stage.network.client.namespace, Place::Departure, &packets);
     let (server, to) = stage.serve("udp-sink --count 3");
-    stage
-        .play(&format!("udp --to {to} --bytes 12000 --count 3"))
-        .finish();
+    stage.play(&format!("udp --to {to} --bytes 12000 --count 3")).finish();
     server.done();
     let counted = whole.read();
-    assert_eq!(
-        counted,
-        Volume {
-            bytes: 3 * 12_028,
-            packets: 3
-        }
-    );
+    assert_eq!(counted, Volume { bytes: 3 * 12_028, packets: 3 });
     agent.until("a fragmented datagram", |metrics| {
         let told = metrics.volumes(stage.app(), Protocol::Udp).0;
-        (told == counted)
-            .then_some(())
-            .ok_or_else(|| format!("{told} told, {counted} counted"))
+        (told == counted).then_some(()).ok_or_else(|| format!("{told} told, {counted} counted"))
     });
 }
 
@@ -171,15 +138,10 @@ fn how_far_it_goes_is_told() {
     let agent = Agent::start();
     for (network, scope) in [(Network::pair(), "lan"), (Network::internet(), "internet")] {
         for family in [Family::V4, Family::V6] {
-            let stage = Stage {
-                family,
-                ..Stage::on(network.clone(), family)
-            };
+            let stage = Stage { family, ..Stage::on(network.clone(), family) };
             let wire = stage.wire(Protocol::Udp);
             let (server, to) = stage.serve("udp-sink --count 4");
-            stage
-                .play(&format!("udp --to {to} --count 4 --bytes 50"))
-                .finish();
+            stage.play(&format!("udp --to {to} --count 4 --bytes 50")).finish();
             server.done();
             let claim = Claim::of(stage.app(), &wire).connections(1).sent(200);
             assert_exact(&agent, scope, &[claim]);
@@ -197,9 +159,7 @@ fn the_interface_is_reconciled_with_the_apps() {
     let agent = Agent::plan().in_namespace(client).start();
     let wire = stage.wire(Protocol::Udp);
     let (server, to) = stage.serve("udp-sink --count 500");
-    stage
-        .play(&format!("udp --to {to} --count 500 --bytes 1000"))
-        .finish();
+    stage.play(&format!("udp --to {to} --count 500 --bytes 1000")).finish();
     server.done();
     let claim = Claim::of(stage.app(), &wire).connections(1).sent(500_000);
     assert_exact(&agent, "reconciliation", &[claim]);

@@ -23,11 +23,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn parse(arguments: &mut Parser) -> Result<Self> {
-        let mut options = Self {
-            release: true,
-            percpu: false,
-            objects: false,
-        };
+        let mut options = Self { release: true, percpu: false, objects: false };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("release") => options.release = true,
@@ -53,11 +49,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     if options.objects {
         return ebpf::build(&workspace, &kit, &ebpf::ALL);
     }
-    let object = if options.percpu {
-        ebpf::PERCPU
-    } else {
-        ebpf::DEFAULT
-    };
+    let object = if options.percpu { ebpf::PERCPU } else { ebpf::DEFAULT };
     ebpf::build(&workspace, &kit, &[object])?;
     let agent = build(&workspace, options.release, object)?;
     println!("  {}", workspace.short(&agent).display());
@@ -67,9 +59,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
 /// Builds the agent around an object that is there, and tells where it lies.
 pub(crate) fn build(workspace: &Workspace, release: bool, object: Object) -> Result<PathBuf> {
     let mut cargo = workspace.cargo("build");
-    cargo
-        .args(["--package", "monitor", "--bin", "sortie", "--target-dir"])
-        .arg(workspace.target());
+    cargo.args(["--package", "monitor", "--bin", "sortie", "--target-dir"]).arg(workspace.target());
     if release {
         cargo.arg("--release");
     }
@@ -94,26 +84,10 @@ mod tests {
 
     #[test]
     fn the_default_is_an_optimised_agent() {
-        let default = Options {
-            release: true,
-            percpu: false,
-            objects: false,
-        };
+        let default = Options { release: true, percpu: false, objects: false };
         assert_eq!(parse(&[]), Some(default));
-        assert_eq!(
-            parse(&["--debug"]),
-            Some(Options {
-                release: false,
-                ..default
-            })
-        );
-        assert_eq!(
-            parse(&["--percpu"]),
-            Some(Options {
-                percpu: true,
-                ..default
-            })
-        );
+        assert_eq!(parse(&["--debug"]), Some(Options { release: false, ..default }));
+        assert_eq!(parse(&["--percpu"]), Some(Options { percpu: true, ..default }));
         assert_eq!(parse(&["--objects", "--percpu"]), None);
         assert_eq!(parse(&["--fast"]), None);
     }

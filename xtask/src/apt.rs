@@ -13,10 +13,8 @@ use crate::{
 
 /// A compiler and the package with its compiled `core` for BPF. Debian's stable releases get a
 /// current compiler, for the browsers, under the name rustc-web.
-const COMPILERS: [[&str; 2]; 2] = [
-    ["rustc-web", "libstd-rust-web-dev-bpf"],
-    ["rustc", "libstd-rust-dev-bpf"],
-];
+const COMPILERS: [[&str; 2]; 2] =
+    [["rustc-web", "libstd-rust-web-dev-bpf"], ["rustc", "libstd-rust-dev-bpf"]];
 
 /// The package manager of Debian and its children.
 #[derive(Debug)]
@@ -30,11 +28,7 @@ impl Apt {
     /// None where the distribution is another.
     pub(crate) fn find(places: &Places) -> Option<Self> {
         let (get, cache) = (places.program("apt-get")?, places.program("apt-cache")?);
-        Some(Self {
-            get,
-            cache,
-            fresh: false,
-        })
+        Some(Self { get, cache, fresh: false })
     }
 
     /// Reads the lists of packages anew, once. A machine without them knows no package at all.
@@ -52,20 +46,12 @@ impl Apt {
     pub(crate) fn install(&mut self, root: &Root, packages: &[&str]) -> Result<()> {
         self.update(root)?;
         let options = ["-qq", "-y", "--no-remove", "--no-install-recommends"];
-        exec::announce(
-            self.command(root)?
-                .arg("install")
-                .args(options)
-                .args(packages),
-        )
-        .with_context(|| format!("cannot install {}", packages.join(" ")))
+        exec::announce(self.command(root)?.arg("install").args(options).args(packages))
+            .with_context(|| format!("cannot install {}", packages.join(" ")))
     }
 
     fn command(&self, root: &Root) -> Result<Command> {
-        root.command(
-            &self.get,
-            [("DEBIAN_FRONTEND", OsStr::new("noninteractive"))],
-        )
+        root.command(&self.get, [("DEBIAN_FRONTEND", OsStr::new("noninteractive"))])
     }
 
     /// The compiler with a ready-made `core` to install, if a new enough one exists.
@@ -102,17 +88,8 @@ fn newest_compiler(policy: &str) -> Option<[&'static str; 2]> {
 }
 
 fn nearest_llvm(names: &str, at_least: u32) -> Option<String> {
-    let major = |name: &str| {
-        name.strip_prefix("llvm-")?
-            .strip_suffix("-dev")?
-            .parse()
-            .ok()
-    };
-    let nearest = names
-        .lines()
-        .filter_map(major)
-        .filter(|major: &u32| *major >= at_least)
-        .min()?;
+    let major = |name: &str| name.strip_prefix("llvm-")?.strip_suffix("-dev")?.parse().ok();
+    let nearest = names.lines().filter_map(major).filter(|major: &u32| *major >= at_least).min()?;
     Some(format!("llvm-{nearest}-dev"))
 }
 
@@ -132,14 +109,8 @@ mod tests {
             )
         };
         let web = Some(COMPILERS[0]);
-        assert_eq!(
-            newest_compiler(&policy("1.96.0+dfsg1-1", "1.96.0+dfsg1-1", "1.85.0")),
-            web
-        );
-        assert_eq!(
-            newest_compiler(&policy("1.96.0", "1.96.0", "1.97.1")),
-            Some(COMPILERS[1])
-        );
+        assert_eq!(newest_compiler(&policy("1.96.0+dfsg1-1", "1.96.0+dfsg1-1", "1.85.0")), web);
+        assert_eq!(newest_compiler(&policy("1.96.0", "1.96.0", "1.97.1")), Some(COMPILERS[1]));
         // Half of a pair, or a compiler too old, is no offer.
         assert_eq!(newest_compiler(&policy("1.96.0", "(none)", "1.85.0")), None);
         assert_eq!(newest_compiler(&policy("1.85.0", "1.85.0", "(none)")), None);

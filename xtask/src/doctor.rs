@@ -35,20 +35,11 @@ enum State {
 
 impl Row {
     fn found(part: &'static str, what: String) -> Self {
-        Self {
-            part,
-            state: State::Found(what),
-        }
+        Self { part, state: State::Found(what) }
     }
 
     fn missing(part: &'static str, why: impl Into<String>, commands: Vec<String>) -> Self {
-        Self {
-            part,
-            state: State::Missing {
-                why: why.into(),
-                commands,
-            },
-        }
+        Self { part, state: State::Missing { why: why.into(), commands } }
     }
 
     fn is_found(&self) -> bool {
@@ -81,27 +72,17 @@ pub(crate) fn run() -> Result<ExitCode> {
         text(&tested)
     ))?;
     let complete = needed.iter().all(Row::is_found);
-    Ok(if complete {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn for_running(places: &Places) -> Result<Vec<Row>> {
     let root = Root::here(places);
     let apt = Apt::find(places);
     let mut rows = Vec::new();
-    rows.push(
-        match exec::ask(std::process::Command::new(own_cargo()).arg("--version")) {
-            Some(version) => Row::found("cargo", version.trim().to_owned()),
-            None => Row::missing(
-                "cargo",
-                "it does not run",
-                vec!["https://rustup.rs".to_owned()],
-            ),
-        },
-    );
+    rows.push(match exec::ask(std::process::Command::new(own_cargo()).arg("--version")) {
+        Some(version) => Row::found("cargo", version.trim().to_owned()),
+        None => Row::missing("cargo", "it does not run", vec!["https://rustup.rs".to_owned()]),
+    });
 
     let compiler = toolchain::compiler(places)?;
     rows.push(match &compiler {
@@ -109,19 +90,13 @@ fn for_running(places: &Places) -> Result<Vec<Row>> {
         None => Row::missing(
             "eBPF compiler",
             "no rustc here can build for BPF",
-            first_way(
-                &ways_to_a_compiler(places, apt.as_ref()),
-                &root,
-                by_hand_compiler,
-            ),
+            first_way(&ways_to_a_compiler(places, apt.as_ref()), &root, by_hand_compiler),
         ),
     });
 
     // Without the compiler, the one that builds the rest tells which LLVM it will be about.
     let llvm = compiler.as_ref().map(|compiler| compiler.llvm);
-    let llvm = llvm
-        .or_else(|| toolchain::host_llvm(places))
-        .unwrap_or_default();
+    let llvm = llvm.or_else(|| toolchain::host_llvm(places)).unwrap_or_default();
     let usable = match &compiler {
         Some(compiler) => linker::bpf_linker(places, compiler),
         None => Err("its LLVM has to fit the compiler's".to_owned()),
@@ -206,10 +181,7 @@ mod tests {
             assert_eq!(commands, 1, "{part}");
         }
         let tested = for_testing(&machine.places(), &Workspace::find()?);
-        assert_eq!(
-            tested.iter().filter(|row| !row.is_found()).count(),
-            TOOLS.len()
-        );
+        assert_eq!(tested.iter().filter(|row| !row.is_found()).count(), TOOLS.len());
         Ok(())
     }
 }

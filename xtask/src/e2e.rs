@@ -21,27 +21,17 @@ pub(crate) struct Built {
 pub(crate) fn build(workspace: &Workspace) -> Result<Built> {
     let target = workspace.target();
     let mut actor = workspace.cargo("build");
-    actor
-        .args(["--release", "--package", "e2e", "--bins", "--target-dir"])
-        .arg(&target);
+    actor.args(["--release", "--package", "e2e", "--bins", "--target-dir"]).arg(&target);
     exec::run(&mut actor)?;
 
     let mut tests = workspace.cargo("test");
-    tests.args([
-        "--package",
-        "e2e",
-        "--no-run",
-        "--message-format=json-render-diagnostics",
-    ]);
+    tests.args(["--package", "e2e", "--no-run", "--message-format=json-render-diagnostics"]);
     tests.arg("--target-dir").arg(&target);
     let tests = executables(&exec::output(&mut tests)?);
     if tests.is_empty() {
         bail!("cargo built no end-to-end test");
     }
-    Ok(Built {
-        actor: target.join("release/actor"),
-        tests,
-    })
+    Ok(Built { actor: target.join("release/actor"), tests })
 }
 
 /// Runs every test program, one test at a time: they share the kernel and its cgroups.
@@ -71,10 +61,7 @@ pub(crate) fn run(
             ("RUST_BACKTRACE", &backtrace),
         ];
         let mut command = root.command(test, variables)?;
-        command
-            .arg("--test-threads=1")
-            .args(filter)
-            .current_dir(&package);
+        command.arg("--test-threads=1").args(filter).current_dir(&package);
         exec::run(&mut command)?;
     }
     Ok(())

@@ -26,35 +26,20 @@ pub(crate) struct Object {
 }
 
 /// The programs with BPF atomics.
-pub(crate) const ATOMIC: Object = Object {
-    name: "programs-atomic",
-    bin: "programs",
-    features: "",
-};
+pub(crate) const ATOMIC: Object = Object { name: "programs-atomic", bin: "programs", features: "" };
 
 /// The programs with counters per CPU, for 32-bit Arm, whose JIT refuses BPF atomics.
-pub(crate) const PERCPU: Object = Object {
-    name: "programs-percpu",
-    bin: "programs",
-    features: "percpu",
-};
+pub(crate) const PERCPU: Object =
+    Object { name: "programs-percpu", bin: "programs", features: "percpu" };
 
 /// The cheapest counter possible, the measure of the others. Only tests and benchmarks load it.
-pub(crate) const FLOOR: Object = Object {
-    name: "floor",
-    bin: "floor",
-    features: "",
-};
+pub(crate) const FLOOR: Object = Object { name: "floor", bin: "floor", features: "" };
 
 /// All of them.
 pub(crate) const ALL: [Object; 3] = [ATOMIC, PERCPU, FLOOR];
 
 /// What the agent of this machine carries unless told otherwise; `monitor/build.rs` chooses alike.
-pub(crate) const DEFAULT: Object = if cfg!(target_arch = "arm") {
-    PERCPU
-} else {
-    ATOMIC
-};
+pub(crate) const DEFAULT: Object = if cfg!(target_arch = "arm") { PERCPU } else { ATOMIC };
 
 impl Object {
     /// Where the finished object lies.
@@ -73,11 +58,7 @@ pub(crate) fn build(workspace: &Workspace, kit: &Kit, objects: &[Object]) -> Res
         let bytes =
             fs::read(&stripped).with_context(|| format!("cannot read {}", stripped.display()))?;
         if replace(&path, &bytes)? {
-            println!(
-                "  {} ({} bytes)",
-                workspace.short(&path).display(),
-                bytes.len()
-            );
+            println!("  {} ({} bytes)", workspace.short(&path).display(), bytes.len());
         }
     }
     Ok(())
@@ -103,12 +84,7 @@ fn compile(workspace: &Workspace, kit: &Kit, object: Object) -> Result<PathBuf> 
 fn command(workspace: &Workspace, kit: &Kit) -> Command {
     let mut cargo = workspace.bare_cargo(&kit.compiler.own_cargo().unwrap_or_else(own_cargo));
     // What a user sets for the agent's build does not fit this one.
-    for name in [
-        "RUSTUP_TOOLCHAIN",
-        "RUSTFLAGS",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-    ] {
+    for name in ["RUSTUP_TOOLCHAIN", "RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         cargo.env_remove(name);
     }
     cargo
@@ -142,10 +118,7 @@ fn rustflags(workspace: &Workspace, kit: &Kit) -> OsString {
     flags.push(kernel_arch(std::env::consts::ARCH));
     flags.push("\"");
     // BTF names the source files: without the folders of whoever builds, everybody gets the same.
-    for (folder, name) in [
-        (workspace.root(), "sortie"),
-        (kit.cargo_home.as_path(), "cargo"),
-    ] {
+    for (folder, name) in [(workspace.root(), "sortie"), (kit.cargo_home.as_path(), "cargo")] {
         flags.push("\u{1f}--remap-path-prefix=");
         flags.push(folder);
         flags.push("=");
@@ -171,12 +144,7 @@ fn strip(kit: &Kit, built: &Path) -> Result<PathBuf> {
         return Ok(built.to_path_buf());
     };
     let stripped = built.with_extension("stripped.o");
-    exec::run(
-        Command::new(objcopy)
-            .arg("--strip-debug")
-            .arg(built)
-            .arg(&stripped),
-    )?;
+    exec::run(Command::new(objcopy).arg("--strip-debug").arg(built).arg(&stripped))?;
     Ok(stripped)
 }
 
@@ -193,16 +161,12 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<bool> {
 
 /// Adds what the failure of the build means, where it is bpf-linker's and not the program's.
 fn explain(failure: exec::Failure, kit: &Kit) -> anyhow::Error {
-    let Kit {
-        compiler, linker, ..
-    } = kit;
+    let Kit { compiler, linker, .. } = kit;
     let error = anyhow!(failure.what);
     if !failure.stderr.contains("linking with") {
         return error;
     }
-    let llvm = linker
-        .llvm
-        .map_or_else(|| "an unknown LLVM".to_owned(), |n| format!("LLVM {n}"));
+    let llvm = linker.llvm.map_or_else(|| "an unknown LLVM".to_owned(), |n| format!("LLVM {n}"));
     error.context(format!(
         "{} ({}, {llvm}) could not link what rustc {} (LLVM {}) made; if it complains about \
          bitcode or an attribute above, its LLVM is too old: `cargo uninstall bpf-linker`, then \
@@ -267,17 +231,11 @@ mod tests {
     #[test]
     fn only_a_failed_link_is_blamed_on_the_linker() {
         let text = |stderr: &str| {
-            let failure = exec::Failure {
-                what: "failed".into(),
-                stderr: stderr.into(),
-            };
+            let failure = exec::Failure { what: "failed".into(), stderr: stderr.into() };
             format!("{:#}", explain(failure, &kit()))
         };
         assert_eq!(text("error[E0425]: cannot find value"), "failed");
         let blamed = text("error: linking with `/b/bpf-linker` failed");
-        assert!(
-            blamed.contains("0.13.0, an unknown LLVM) could not link"),
-            "{blamed}"
-        );
+        assert!(blamed.contains("0.13.0, an unknown LLVM) could not link"), "{blamed}");
     }
 }

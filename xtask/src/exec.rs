@@ -13,9 +13,7 @@ pub(crate) fn describe(command: &Command) -> String {
     let variables = command
         .get_envs()
         .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));
-    let words = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(quoted);
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted);
     variables.chain(words).collect::<Vec<_>>().join(" ")
 }
 
@@ -32,9 +30,8 @@ fn quoted(word: &OsStr) -> String {
 
 /// Runs the command with the terminal as it is; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start: {}", describe(command)))?;
+    let status =
+        command.status().with_context(|| format!("cannot start: {}", describe(command)))?;
     if !status.success() {
         bail!("failed ({status}): {}", describe(command));
     }
@@ -62,15 +59,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// The standard output of a command that may be absent or fail: a question, not a step.
 pub(crate) fn ask(command: &mut Command) -> Option<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A command that failed after it started, with what it wrote to standard error.
@@ -92,27 +82,18 @@ pub(crate) fn watch(command: &mut Command) -> Result<Result<(), Failure>> {
     if let Some(pipe) = child.stderr.take() {
         let mut lines = BufReader::new(pipe);
         let mut line = Vec::new();
-        while lines
-            .read_until(b'\n', &mut line)
-            .context("cannot read standard error")?
-            > 0
-        {
+        while lines.read_until(b'\n', &mut line).context("cannot read standard error")? > 0 {
             let text = String::from_utf8_lossy(&line);
             eprint!("{text}");
             stderr.push_str(&text);
             line.clear();
         }
     }
-    let status = child
-        .wait()
-        .with_context(|| format!("lost: {}", describe(command)))?;
+    let status = child.wait().with_context(|| format!("lost: {}", describe(command)))?;
     if status.success() {
         return Ok(Ok(()));
     }
-    Ok(Err(Failure {
-        what: format!("failed ({status}): {}", describe(command)),
-        stderr,
-    }))
+    Ok(Err(Failure { what: format!("failed ({status}): {}", describe(command)), stderr }))
 }
 
 /// Shows a text. A reader that has seen enough, such as `head`, is no failure.
@@ -125,11 +106,7 @@ pub(crate) fn show(text: &str) -> Result<()> {
 
 /// Cargo's `--color` for a command whose standard error goes through [`watch`].
 pub(crate) fn color() -> &'static str {
-    if std::io::stderr().is_terminal() {
-        "--color=always"
-    } else {
-        "--color=auto"
-    }
+    if std::io::stderr().is_terminal() { "--color=always" } else { "--color=auto" }
 }
 
 #[cfg(test)]
@@ -140,29 +117,20 @@ mod tests {
     fn a_failure_names_the_command_line() {
         let error = run(Command::new("sh").args(["-c", "exit 3"]).env("A", "b c"))
             .map_err(|error| error.to_string());
-        assert_eq!(
-            error,
-            Err("failed (exit status: 3): A='b c' sh -c 'exit 3'".to_owned())
-        );
+        assert_eq!(error, Err("failed (exit status: 3): A='b c' sh -c 'exit 3'".to_owned()));
     }
 
     #[test]
     fn an_absent_program_is_no_answer() {
         assert_eq!(ask(&mut Command::new("/nonexistent/program")), None);
         assert_eq!(ask(&mut Command::new("false")), None);
-        assert_eq!(
-            ask(Command::new("echo").arg("yes")),
-            Some("yes\n".to_owned())
-        );
+        assert_eq!(ask(Command::new("echo").arg("yes")), Some("yes\n".to_owned()));
     }
 
     #[test]
     fn what_a_command_complains_about_is_kept() -> Result<()> {
         let failure = watch(Command::new("sh").args(["-c", "echo why >&2; exit 1"]))?;
-        assert_eq!(
-            failure.map_err(|failure| failure.stderr),
-            Err("why\n".to_owned())
-        );
+        assert_eq!(failure.map_err(|failure| failure.stderr), Err("why\n".to_owned()));
         assert!(watch(&mut Command::new("true"))?.is_ok());
         Ok(())
     }

@@ -35,12 +35,7 @@ pub(crate) struct Kit {
 impl Kit {
     fn new(places: &Places, compiler: Compiler, linker: BpfLinker) -> Self {
         let objcopy = linker::objcopy(places, &compiler);
-        Self {
-            compiler,
-            linker,
-            objcopy,
-            cargo_home: places.cargo_home.clone(),
-        }
+        Self { compiler, linker, objcopy, cargo_home: places.cargo_home.clone() }
     }
 
     /// What there is, installing nothing.
@@ -93,36 +88,21 @@ impl Step {
 pub(crate) fn ways_to_a_compiler(places: &Places, apt: Option<&Apt>) -> Vec<Vec<Step>> {
     let debian = apt.and_then(Apt::compiler);
     let debian = debian.map(|packages| vec![Step::Apt(packages.map(str::to_owned).to_vec())]);
-    let rustup = places
-        .program("rustup")
-        .map(|rustup| vec![Step::RustSource { rustup }]);
+    let rustup = places.program("rustup").map(|rustup| vec![Step::RustSource { rustup }]);
     debian.into_iter().chain(rustup).collect()
 }
 
 /// The ways to a bpf-linker that reads the bitcode of a compiler with this LLVM, best first.
 pub(crate) fn ways_to_a_linker(places: &Places, apt: Option<&Apt>, llvm: u32) -> Vec<Vec<Step>> {
-    let build = |llvm| Step::BpfLinker {
-        llvm,
-        cargo_home: places.cargo_home.clone(),
-    };
+    let build = |llvm| Step::BpfLinker { llvm, cargo_home: places.cargo_home.clone() };
     let here = linker::llvm(places, llvm).map(|llvm| vec![build(llvm)]);
-    let ready = places
-        .program("cargo-binstall")
-        .map(|binstall| vec![Step::ReadyBpfLinker { binstall }]);
-    let debian = apt
-        .filter(|_| here.is_none())
-        .and_then(|apt| apt.llvm(llvm))
-        .and_then(|package| {
-            let major = package
-                .strip_prefix("llvm-")?
-                .strip_suffix("-dev")?
-                .parse()
-                .ok()?;
+    let ready =
+        places.program("cargo-binstall").map(|binstall| vec![Step::ReadyBpfLinker { binstall }]);
+    let debian =
+        apt.filter(|_| here.is_none()).and_then(|apt| apt.llvm(llvm)).and_then(|package| {
+            let major = package.strip_prefix("llvm-")?.strip_suffix("-dev")?.parse().ok()?;
             let prefix = Path::new("/usr/lib").join(format!("llvm-{major}"));
-            Some(vec![
-                Step::Apt(vec![package]),
-                build(Llvm { major, prefix }),
-            ])
+            Some(vec![Step::Apt(vec![package]), build(Llvm { major, prefix })])
         });
     here.into_iter().chain(ready).chain(debian).collect()
 }
@@ -159,12 +139,7 @@ pub(crate) struct Installer<'a> {
 
 impl<'a> Installer<'a> {
     pub(crate) fn new(places: &'a Places, workspace: &'a Workspace) -> Self {
-        Self {
-            places,
-            workspace,
-            root: Root::here(places),
-            apt: Apt::find(places),
-        }
+        Self { places, workspace, root: Root::here(places), apt: Apt::find(places) }
     }
 
     /// What builds the eBPF programs, installed if need be.
@@ -215,28 +190,19 @@ impl<'a> Installer<'a> {
         }
         let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
         let Some(apt) = &mut self.apt else {
-            bail!(
-                "install these with your package manager: {}",
-                packages.join(" ")
-            );
+            bail!("install these with your package manager: {}", packages.join(" "));
         };
         apt.install(&self.root, &packages)?;
         if packages.contains(&"prometheus") && Path::new("/run/systemd/system").is_dir() {
             // The tests start their own; the package's service would go on for ever.
-            let systemctl = self
-                .places
-                .program("systemctl")
-                .context("systemd without systemctl")?;
+            let systemctl =
+                self.places.program("systemctl").context("systemd without systemctl")?;
             let arguments = ["disable", "--now", "prometheus"];
             exec::announce(self.root.command(&systemctl, [])?.args(arguments))?;
         }
         match tools::missing(self.places).as_slice() {
             [] => Ok(()),
-            [tool, ..] => bail!(
-                "{} is installed and brings no {}",
-                tool.package,
-                tool.program
-            ),
+            [tool, ..] => bail!("{} is installed and brings no {}", tool.package, tool.program),
         }
     }
 
@@ -265,8 +231,7 @@ impl<'a> Installer<'a> {
                 Err(error) => println!("  that did not work ({error:#}); trying another way"),
             }
         }
-        self.go(last, &arrived)
-            .context("could not install what is missing")
+        self.go(last, &arrived).context("could not install what is missing")
     }
 
     fn go<T>(&mut self, way: &[Step], arrived: impl Fn(&Self) -> Result<T>) -> Result<T> {
@@ -297,13 +262,7 @@ impl<'a> Installer<'a> {
     fn build_linker(&self, llvm: &Llvm, cargo_home: &Path) -> Result<()> {
         let attempt = |version: Option<&str>| {
             let mut cargo = self.workspace.bare_cargo(&own_cargo());
-            cargo.args([
-                "install",
-                "bpf-linker",
-                "--locked",
-                "--force",
-                "--no-default-features",
-            ]);
+            cargo.args(["install", "bpf-linker", "--locked", "--force", "--no-default-features"]);
             cargo.args(["--features", &format!("llvm-{}", llvm.major)]);
             cargo.args(version.iter().flat_map(|version| ["--version", version]));
             cargo.arg("--root").arg(cargo_home).arg(exec::color());
@@ -358,9 +317,7 @@ mod tests {
 
     fn lines(ways: &[Vec<Step>]) -> Vec<Vec<String>> {
         let line = |step: &Step| step.describe(&Root::Already);
-        ways.iter()
-            .map(|way| way.iter().map(line).collect())
-            .collect()
+        ways.iter().map(|way| way.iter().map(line).collect()).collect()
     }
 
     #[test]
@@ -407,10 +364,7 @@ mod tests {
         };
         assert_eq!(
             lines(&ways_to_a_linker(&places, apt.as_ref(), 22)),
-            [[
-                format!("{install} llvm-22-dev"),
-                build(Path::new("/usr/lib/llvm-22"))
-            ]]
+            [[format!("{install} llvm-22-dev"), build(Path::new("/usr/lib/llvm-22"))]]
         );
         // With LLVM here nothing but bpf-linker itself is left to install.
         machine.file("usr/lib/llvm-22/lib/libLLVM.so", "")?;
@@ -427,15 +381,9 @@ mod tests {
             "error: could not find `bpf-linker` in registry `crates-io` with version `~0.13`";
         assert!(not_offered(absent));
         assert!(!not_offered("error: linking with `cc` failed"));
-        let failure = |stderr: &str| exec::Failure {
-            what: "failed".into(),
-            stderr: stderr.into(),
-        };
+        let failure = |stderr: &str| exec::Failure { what: "failed".into(), stderr: stderr.into() };
         let text = format!("{:#}", explain(failure("Could not resolve host: index")));
-        assert_eq!(
-            text,
-            "cargo cannot reach its registry; is there a network?: failed"
-        );
+        assert_eq!(text, "cargo cannot reach its registry; is there a network?: failed");
     }
 
     #[test]
@@ -447,23 +395,12 @@ mod tests {
         let good = step(machine.script("usr/bin/good", "true")?);
         let mut installer = Installer::new(&places, &workspace);
         let arrived = |_: &Installer<'_>| Ok(7);
-        assert_eq!(
-            installer.first_way(&[bad.clone(), good], "advice", arrived)?,
-            7
-        );
+        assert_eq!(installer.first_way(&[bad.clone(), good], "advice", arrived)?, 7);
         let mut told = |ways: &[Vec<Step>]| {
-            installer
-                .first_way(ways, "advice", arrived)
-                .map_err(|error| error.to_string())
+            installer.first_way(ways, "advice", arrived).map_err(|error| error.to_string())
         };
-        assert_eq!(
-            told(&[bad]),
-            Err("could not install what is missing".to_owned())
-        );
-        assert_eq!(
-            told(&[]),
-            Err("this has to be done by hand: advice".to_owned())
-        );
+        assert_eq!(told(&[bad]), Err("could not install what is missing".to_owned()));
+        assert_eq!(told(&[]), Err("this has to be done by hand: advice".to_owned()));
         Ok(())
     }
 }

@@ -27,10 +27,7 @@ pub(crate) struct BpfLinker {
 impl BpfLinker {
     /// What the doctor says about it.
     pub(crate) fn describe(&self) -> String {
-        let llvm = self
-            .llvm
-            .map(|llvm| format!(" (LLVM {llvm})"))
-            .unwrap_or_default();
+        let llvm = self.llvm.map(|llvm| format!(" (LLVM {llvm})")).unwrap_or_default();
         format!("bpf-linker {}{llvm}, {}", self.version, self.path.display())
     }
 
@@ -41,21 +38,14 @@ impl BpfLinker {
             .output()
             .map_err(|error| format!("{} does not start: {error}", path.display()))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let version = text
-            .trim()
-            .strip_prefix("bpf-linker ")
-            .filter(|_| output.status.success());
+        let version = text.trim().strip_prefix("bpf-linker ").filter(|_| output.status.success());
         let Some(version) = version else {
             let complaint = String::from_utf8_lossy(&output.stderr);
             let complaint = complaint.lines().next().unwrap_or("it says nothing").trim();
             return Err(format!("{} does not run: {complaint}", path.display()));
         };
         let llvm = llvm_of(path);
-        Ok(Self {
-            path: path.to_path_buf(),
-            version: version.to_owned(),
-            llvm,
-        })
+        Ok(Self { path: path.to_path_buf(), version: version.to_owned(), llvm })
     }
 }
 
@@ -76,11 +66,7 @@ pub(crate) fn bpf_linker(places: &Places, compiler: &Compiler) -> Result<BpfLink
             Err(reason) => reasons.push(reason),
         }
     }
-    if reasons.is_empty() {
-        Err("not installed".to_owned())
-    } else {
-        Err(reasons.join("; "))
-    }
+    if reasons.is_empty() { Err("not installed".to_owned()) } else { Err(reasons.join("; ")) }
 }
 
 fn candidates(places: &Places) -> Vec<PathBuf> {
@@ -88,15 +74,8 @@ fn candidates(places: &Places) -> Vec<PathBuf> {
         return vec![named.clone()];
     }
     let mut found: Vec<PathBuf> = Vec::new();
-    let folders = places
-        .path
-        .iter()
-        .cloned()
-        .chain([places.cargo_home.join("bin")]);
-    for path in folders
-        .map(|folder| folder.join("bpf-linker"))
-        .filter(|path| is_program(path))
-    {
+    let folders = places.path.iter().cloned().chain([places.cargo_home.join("bin")]);
+    for path in folders.map(|folder| folder.join("bpf-linker")).filter(|path| is_program(path)) {
         if !found.contains(&path) {
             found.push(path);
         }
@@ -111,14 +90,8 @@ fn llvm_of(program: &Path) -> Option<u32> {
     // The names of the libraries come early; what follows may be a hundred megabytes.
     const BEGINNING: u64 = 4 << 20;
     let mut beginning = Vec::new();
-    fs::File::open(program)
-        .ok()?
-        .take(BEGINNING)
-        .read_to_end(&mut beginning)
-        .ok()?;
-    ["libLLVM.so.", "libLLVM-"]
-        .iter()
-        .find_map(|mark| number_after(mark.as_bytes(), &beginning))
+    fs::File::open(program).ok()?.take(BEGINNING).read_to_end(&mut beginning).ok()?;
+    ["libLLVM.so.", "libLLVM-"].iter().find_map(|mark| number_after(mark.as_bytes(), &beginning))
 }
 
 fn number_after(mark: &[u8], mut text: &[u8]) -> Option<u32> {
@@ -131,9 +104,7 @@ fn number_after(mark: &[u8], mut text: &[u8]) -> Option<u32> {
             continue;
         };
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let number = rest
-            .get(..digits)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let number = rest.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok());
         if let Some(number) = number.and_then(|number| number.parse().ok()) {
             return Some(number);
         }
@@ -151,10 +122,7 @@ pub(crate) struct Llvm {
 
 /// The LLVM to build bpf-linker against: the compiler's own version, else the next newer one.
 pub(crate) fn llvm(places: &Places, at_least: u32) -> Option<Llvm> {
-    let mut found: Vec<Llvm> = llvms(places)
-        .into_iter()
-        .filter(|l| l.major >= at_least)
-        .collect();
+    let mut found: Vec<Llvm> = llvms(places).into_iter().filter(|l| l.major >= at_least).collect();
     found.sort_by_key(|llvm| llvm.major);
     found.into_iter().next()
 }
@@ -172,32 +140,20 @@ fn llvms(places: &Places) -> Vec<Llvm> {
             let major = name.to_str().and_then(|name| name.strip_prefix("llvm"));
             let major = major.and_then(|rest| rest.trim_start_matches('-').parse().ok());
             if let Some(major) = major {
-                found.push(Llvm {
-                    major,
-                    prefix: entry.path(),
-                });
+                found.push(Llvm { major, prefix: entry.path() });
             }
         }
     }
     if let Some(config) = places.program("llvm-config") {
         let say = |what| exec::ask(Command::new(&config).arg(what));
-        let major = say("--version").and_then(|version| {
-            version
-                .split('.')
-                .next()
-                .and_then(|major| major.parse().ok())
-        });
+        let major = say("--version")
+            .and_then(|version| version.split('.').next().and_then(|major| major.parse().ok()));
         if let (Some(major), Some(prefix)) = (major, say("--prefix")) {
-            found.push(Llvm {
-                major,
-                prefix: prefix.trim().into(),
-            });
+            found.push(Llvm { major, prefix: prefix.trim().into() });
         }
     }
     let linkable = |llvm: &Llvm| {
-        ["lib", "lib64"]
-            .iter()
-            .any(|lib| llvm.prefix.join(lib).join("libLLVM.so").exists())
+        ["lib", "lib64"].iter().any(|lib| llvm.prefix.join(lib).join("libLLVM.so").exists())
     };
     found.retain(linkable);
     found
@@ -207,25 +163,15 @@ fn llvms(places: &Places) -> Vec<Llvm> {
 pub(crate) fn objcopy(places: &Places, compiler: &Compiler) -> Option<PathBuf> {
     let mut prefixes = llvms(places);
     prefixes.sort_by_key(|llvm| std::cmp::Reverse(llvm.major));
-    let of_llvm = prefixes
-        .into_iter()
-        .map(|llvm| llvm.prefix.join("bin/llvm-objcopy"));
+    let of_llvm = prefixes.into_iter().map(|llvm| llvm.prefix.join("bin/llvm-objcopy"));
     let of_rust = fs::read_dir(compiler.sysroot.join("lib/rustlib"))
-        .map(|entries| {
-            entries
-                .flatten()
-                .map(|entry| entry.path())
-                .collect::<Vec<_>>()
-        })
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>())
         .unwrap_or_default()
         .into_iter()
         .flat_map(|folder| {
             ["llvm-objcopy", "rust-objcopy"].map(|name| folder.join("bin").join(name))
         });
-    of_llvm
-        .chain(places.program("llvm-objcopy"))
-        .chain(of_rust)
-        .find(|path| is_program(path))
+    of_llvm.chain(places.program("llvm-objcopy")).chain(of_rust).find(|path| is_program(path))
 }
 
 #[cfg(test)]
@@ -264,11 +210,7 @@ mod tests {
         let machine = Machine::new("cargo-bin")?;
         let path = plant(&machine, "cargo/bin/bpf-linker", "libLLVM.so.22.1")?;
         let found = bpf_linker(&machine.places(), &compiler(&machine, 22));
-        let expected = BpfLinker {
-            path,
-            version: "0.13.0".to_owned(),
-            llvm: Some(22),
-        };
+        let expected = BpfLinker { path, version: "0.13.0".to_owned(), llvm: Some(22) };
         assert_eq!(found, Ok(expected));
         Ok(())
     }
@@ -278,13 +220,8 @@ mod tests {
         let machine = Machine::new("old-llvm")?;
         plant(&machine, "usr/bin/bpf-linker", "libLLVM.so.21.1")?;
         let compiler = compiler(&machine, 22);
-        let reason = bpf_linker(&machine.places(), &compiler)
-            .err()
-            .unwrap_or_default();
-        assert!(
-            reason.ends_with("LLVM 21, older than the LLVM 22 of rustc 1.96.0"),
-            "{reason}"
-        );
+        let reason = bpf_linker(&machine.places(), &compiler).err().unwrap_or_default();
+        assert!(reason.ends_with("LLVM 21, older than the LLVM 22 of rustc 1.96.0"), "{reason}");
         let newer = plant(&machine, "cargo/bin/bpf-linker", "libLLVM-23.so")?;
         let found = bpf_linker(&machine.places(), &compiler).map(|linker| linker.path);
         assert_eq!(found, Ok(newer));
@@ -294,26 +231,18 @@ mod tests {
     #[test]
     fn a_broken_one_says_why() -> Result<()> {
         let machine = Machine::new("broken")?;
-        machine.script(
-            "usr/bin/bpf-linker",
-            "echo 'libLLVM.so.22.1: cannot open' >&2; exit 127",
-        )?;
+        machine
+            .script("usr/bin/bpf-linker", "echo 'libLLVM.so.22.1: cannot open' >&2; exit 127")?;
         let reason = bpf_linker(&machine.places(), &compiler(&machine, 22)).err();
         let reason = reason.unwrap_or_default();
-        assert!(
-            reason.ends_with("does not run: libLLVM.so.22.1: cannot open"),
-            "{reason}"
-        );
+        assert!(reason.ends_with("does not run: libLLVM.so.22.1: cannot open"), "{reason}");
         Ok(())
     }
 
     #[test]
     fn the_library_s_name_tells_the_llvm() {
         let after = |mark: &str, text: &str| number_after(mark.as_bytes(), text.as_bytes());
-        assert_eq!(
-            after("libLLVM.so.", "lib\0libLLVM.so.x\0libLLVM.so.22.1\0"),
-            Some(22)
-        );
+        assert_eq!(after("libLLVM.so.", "lib\0libLLVM.so.x\0libLLVM.so.22.1\0"), Some(22));
         assert_eq!(after("libLLVM-", "\0libLLVM-19.so\0"), Some(19));
         assert_eq!(after("libLLVM-", "libLLVM.so.22"), None);
     }
@@ -327,10 +256,7 @@ mod tests {
         // The runtime alone cannot be linked against.
         machine.file("usr/lib/llvm-24/lib/libLLVM.so.24.1", "")?;
         let major = |at_least| llvm(&machine.places(), at_least).map(|llvm| llvm.major);
-        assert_eq!(
-            (major(22), major(23), major(24)),
-            (Some(22), Some(23), None)
-        );
+        assert_eq!((major(22), major(23), major(24)), (Some(22), Some(23), None));
         Ok(())
     }
 

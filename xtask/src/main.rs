@@ -43,14 +43,9 @@ fn perform(task: Task) -> Result<ExitCode> {
 }
 
 fn main() -> ExitCode {
-    Task::parse(Parser::from_env())
-        .and_then(perform)
-        .unwrap_or_else(|error| {
-            eprintln!("error: {error}");
-            error
-                .chain()
-                .skip(1)
-                .for_each(|cause| eprintln!("because: {cause}"));
-            ExitCode::FAILURE
-        })
+    Task::parse(Parser::from_env()).and_then(perform).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        error.chain().skip(1).for_each(|cause| eprintln!("because: {cause}"));
+        ExitCode::FAILURE
+    })
 }

@@ -30,9 +30,8 @@ impl Places {
         let home = env::var_os("HOME").map_or_else(|| "/".into(), PathBuf::from);
         let folder =
             |variable: &str, default: &str| named(variable).unwrap_or_else(|| home.join(default));
-        let mut path: Vec<PathBuf> = env::var_os("PATH")
-            .map(|path| env::split_paths(&path).collect())
-            .unwrap_or_default();
+        let mut path: Vec<PathBuf> =
+            env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
         // Debian leaves these out of an ordinary user's PATH, and nft, ip and bpftool lie there.
         path.extend(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from));
         Self {
@@ -47,10 +46,7 @@ impl Places {
 
     /// The first program of this name.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
-        self.path
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|path| is_program(path))
+        self.path.iter().map(|folder| folder.join(name)).find(|path| is_program(path))
     }
 
     /// PATH for a child, with every folder that is searched here.
@@ -61,14 +57,11 @@ impl Places {
 
 /// A file that may be executed.
 pub(crate) fn is_program(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 fn named(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 #[cfg(test)]
@@ -131,10 +124,7 @@ pub(crate) mod fake {
             fs::remove_file(&path)?;
             let write = r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#;
             crate::exec::run(
-                std::process::Command::new("sh")
-                    .args(["-c", write, "sh"])
-                    .arg(&path)
-                    .arg(body),
+                std::process::Command::new("sh").args(["-c", write, "sh"]).arg(&path).arg(body),
             )?;
             Ok(path)
         }

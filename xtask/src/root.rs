@@ -26,9 +26,7 @@ impl Root {
     /// How it is for the user who runs this.
     pub(crate) fn here(places: &Places) -> Self {
         // The owner of /proc/self is the effective user of this process.
-        let is_root = Path::new("/proc/self")
-            .metadata()
-            .is_ok_and(|data| data.uid() == 0);
+        let is_root = Path::new("/proc/self").metadata().is_ok_and(|data| data.uid() == 0);
         Self::of(places, is_root)
     }
 
@@ -96,9 +94,7 @@ mod tests {
 
     fn line(root: &Root) -> Option<String> {
         let variables = [("A", OsStr::new("b"))];
-        root.command(Path::new("prog"), variables)
-            .ok()
-            .map(|command| exec::describe(&command))
+        root.command(Path::new("prog"), variables).ok().map(|command| exec::describe(&command))
     }
 
     #[test]
@@ -109,10 +105,7 @@ mod tests {
         assert_eq!(line(&Root::of(&places, false)), None);
         let doas = machine.script("usr/bin/doas", "true")?;
         let root = Root::of(&places, false);
-        assert_eq!(
-            line(&root),
-            Some(format!("{} env A=b prog", doas.display()))
-        );
+        assert_eq!(line(&root), Some(format!("{} env A=b prog", doas.display())));
         assert_eq!(root.prefix(), "doas ");
         Ok(())
     }

@@ -22,14 +22,10 @@ impl Options {
             .try_raw_args()
             .is_some_and(|raw| raw.as_slice().first().is_some_and(|first| first == "--"));
         if after {
-            return Ok(Self {
-                arguments: parser.raw_args()?.skip(1).collect(),
-            });
+            return Ok(Self { arguments: parser.raw_args()?.skip(1).collect() });
         }
         match parser.next()? {
-            None => Ok(Self {
-                arguments: Vec::new(),
-            }),
+            None => Ok(Self { arguments: Vec::new() }),
             Some(other) => Err(anyhow::Error::from(other.unexpected()))
                 .context("the agent's own arguments come after `--`"),
         }
@@ -73,9 +69,7 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Option<Vec<OsString>> {
-        Options::parse(&mut Parser::from_args(arguments))
-            .ok()
-            .map(|options| options.arguments)
+        Options::parse(&mut Parser::from_args(arguments)).ok().map(|options| options.arguments)
     }
 
     #[test]

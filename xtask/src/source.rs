@@ -95,8 +95,7 @@ fn is_word(byte: u8) -> bool {
 
 /// Whether masked code has this word, alone.
 pub(crate) fn has_word(code: &str, word: &str) -> bool {
-    code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|part| part == word)
+    code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part == word)
 }
 
 /// The masked code before the module of tests at the end, which has rules of its own.
@@ -105,11 +104,15 @@ pub(crate) fn without_tests(masked: &str) -> &str {
     while let Some(found) = masked.get(at..).and_then(|rest| rest.find("#[cfg(test)]")) {
         let start = at + found;
         at = start + "#[cfg(test)]".len();
-        let item = masked.get(at..).unwrap_or_default().trim_start();
+        let mut item = masked.get(at..).unwrap_or_default().trim_start();
+        // Further attributes of the module, such as the lints it lifts.
+        while let Some((attribute, rest)) = item.split_once(']')
+            && attribute.starts_with("#[")
+        {
+            item = rest.trim_start();
+        }
         let item = item.strip_prefix("pub(crate) ").unwrap_or(item);
-        let is_block = item
-            .find(['{', ';'])
-            .is_some_and(|at| item[at..].starts_with('{'));
+        let is_block = item.find(['{', ';']).is_some_and(|at| item[at..].starts_with('{'));
         if item.starts_with("mod ") && is_block {
             return masked.get(..start).unwrap_or(masked);
         }
@@ -131,10 +134,8 @@ pub(crate) fn functions(masked: &str) -> Vec<Function<'_>> {
     for (at, _) in masked.match_indices("fn ") {
         let before = masked.as_bytes().get(..at).and_then(|before| before.last());
         let rest = masked.get(at + 3..).unwrap_or_default().trim_start();
-        let name: &str = rest
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or("");
+        let name: &str =
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
         if before.is_some_and(|byte| is_word(*byte)) || name.is_empty() {
             continue;
         }
@@ -143,9 +144,7 @@ pub(crate) fn functions(masked: &str) -> Vec<Function<'_>> {
         };
         found.push(Function {
             name,
-            line: 1 + masked
-                .get(..at)
-                .map_or(0, |before| before.matches('\n').count()),
+            line: 1 + masked.get(..at).map_or(0, |before| before.matches('\n').count()),
             lines: 1 + body.matches('\n').count(),
         });
     }
@@ -200,10 +199,7 @@ mod tests {
     fn only_a_module_of_tests_ends_the_code() {
         let code = "a\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(without_tests(code), "a\n");
-        for whole in [
-            "a\n#[cfg(test)]\nmod tests;\nb { }",
-            "#[cfg(test)]\nuse x;\nb",
-        ] {
+        for whole in ["a\n#[cfg(test)]\nmod tests;\nb { }", "#[cfg(test)]\nuse x;\nb"] {
             assert_eq!(without_tests(whole), whole);
         }
     }
@@ -213,16 +209,8 @@ mod tests {
         let code = "trait T {\n    fn declared(x: [u8; 2]) -> u8;\n}\n\
                     fn one() { if x { y } }\n\nasync fn three(f: fn(u8)) {\n    {}\n}\n";
         let expected = [
-            Function {
-                name: "one",
-                line: 4,
-                lines: 1,
-            },
-            Function {
-                name: "three",
-                line: 6,
-                lines: 3,
-            },
+            Function { name: "one", line: 4, lines: 1 },
+            Function { name: "three", line: 6, lines: 3 },
         ];
         assert_eq!(functions(code), expected);
     }

@@ -32,9 +32,7 @@ impl Task {
         if name == "bench" {
             return Ok(Self::Bench(arguments));
         }
-        let first = arguments
-            .try_raw_args()
-            .and_then(|raw| raw.as_slice().first().cloned());
+        let first = arguments.try_raw_args().and_then(|raw| raw.as_slice().first().cloned());
         if first.is_some_and(|first| first == "--help" || first == "-h") {
             return Ok(Self::Help);
         }
@@ -46,9 +44,7 @@ impl Task {
             "tidy" => Self::Tidy,
             other => bail!("there is no task `{other}`; `cargo xtask --help` lists them"),
         };
-        arguments
-            .next()?
-            .map_or(Ok(task), |other| Err(other.unexpected().into()))
+        arguments.next()?.map_or(Ok(task), |other| Err(other.unexpected().into()))
     }
 }
 
@@ -73,12 +69,7 @@ mod tests {
 
     #[test]
     fn what_nobody_asked_for_is_refused() {
-        for arguments in [
-            &["fly"][..],
-            &["--fast"],
-            &["doctor", "x"],
-            &["tidy", "--x"],
-        ] {
+        for arguments in [&["fly"][..], &["--fast"], &["doctor", "x"], &["tidy", "--x"]] {
             assert!(parse(arguments).is_err(), "{arguments:?}");
         }
     }

@@ -25,10 +25,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn parse(arguments: &mut Parser) -> Result<Self> {
-        let mut options = Self {
-            e2e: true,
-            filter: None,
-        };
+        let mut options = Self { e2e: true, filter: None };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("no-e2e") => options.e2e = false,
@@ -69,9 +66,7 @@ impl Report {
     }
 
     fn note(&mut self, verdict: &str, what: &str, took: Option<Duration>) {
-        let took = took
-            .map(|took| format!(" ({:.1} s)", took.as_secs_f64()))
-            .unwrap_or_default();
+        let took = took.map(|took| format!(" ({:.1} s)", took.as_secs_f64())).unwrap_or_default();
         self.lines.push(format!("{verdict:<8} {what}{took}"));
     }
 
@@ -88,11 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut report = Report::default();
-    let rest = if options.e2e {
-        ", the live kernel's included (as root)"
-    } else {
-        ""
-    };
+    let rest = if options.e2e { ", the live kernel's included (as root)" } else { "" };
     println!("Sortie: builds everything, installing what that takes, and runs the tests{rest}.");
 
     if options.e2e {
@@ -118,9 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     report.step("tests without a kernel", || {
         let mut cargo = workspace.cargo("test");
-        cargo
-            .args(["--workspace", "--exclude", "e2e", "--target-dir"])
-            .arg(workspace.target());
+        cargo.args(["--workspace", "--exclude", "e2e", "--target-dir"]).arg(workspace.target());
         cargo.arg("--").args(&options.filter);
         exec::run(&mut cargo)
     })?;
@@ -143,10 +132,7 @@ fn check_source(workspace: &Workspace, report: &mut Report) -> Result<()> {
     report.step("tidy", || tidy::check(workspace))?;
     let mut lint = |name: &str, command: &str, component: &str, arguments: &[&str]| {
         if exec::ask(workspace.cargo(command).arg("--version")).is_none() {
-            report.skip(
-                name,
-                &format!("`rustup component add {component}` brings it"),
-            );
+            report.skip(name, &format!("`rustup component add {component}` brings it"));
             return Ok(());
         }
         report.step(name, || {
@@ -169,17 +155,8 @@ mod tests {
     #[test]
     fn one_filter_at_most() {
         let parse = |arguments: &[&str]| Options::parse(&mut Parser::from_args(arguments)).ok();
-        assert_eq!(
-            parse(&[]),
-            Some(Options {
-                e2e: true,
-                filter: None
-            })
-        );
-        let filtered = Options {
-            e2e: false,
-            filter: Some("tcp".into()),
-        };
+        assert_eq!(parse(&[]), Some(Options { e2e: true, filter: None }));
+        let filtered = Options { e2e: false, filter: Some("tcp".into()) };
         assert_eq!(parse(&["--no-e2e", "tcp"]), Some(filtered));
         assert_eq!(parse(&["tcp", "udp"]), None);
         assert_eq!(parse(&["--e2e"]), None);
@@ -189,15 +166,10 @@ mod tests {
     fn the_first_failure_ends_it_and_is_named() {
         let mut report = Report::default();
         assert!(report.step("first", || Ok(())).is_ok());
-        let error = report
-            .step("second", || anyhow::bail!("why"))
-            .map_err(|e| format!("{e:#}"));
+        let error = report.step("second", || anyhow::bail!("why")).map_err(|e| format!("{e:#}"));
         assert_eq!(error, Err("second failed: why".to_owned()));
-        let verdicts: Vec<_> = report
-            .lines
-            .iter()
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
+        let verdicts: Vec<_> =
+            report.lines.iter().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(verdicts, ["ok", "FAILED"]);
     }
 }

@@ -20,29 +20,14 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Where `unsafe` may be written, and why it cannot be done without.
 const UNSAFE: [(&str, &str); 3] = [
-    (
-        "monitor-ebpf/src/",
-        "kernel helpers and contexts are raw pointers",
-    ),
-    (
-        "monitor/src/kernel/bpf.rs",
-        "system calls that no crate wraps",
-    ),
-    (
-        "tests/",
-        "traffic of every kind takes system calls of every kind",
-    ),
+    ("monitor-ebpf/src/", "kernel helpers and contexts are raw pointers"),
+    ("monitor/src/kernel/bpf.rs", "system calls that no crate wraps"),
+    ("tests/", "traffic of every kind takes system calls of every kind"),
 ];
 
 /// The top level, which the project's owner has fixed.
-const REQUIRED: [&str; 6] = [
-    "Cargo.toml",
-    "README.md",
-    "monitor",
-    "monitor-ebpf",
-    "xtask",
-    "tests",
-];
+const REQUIRED: [&str; 6] =
+    ["Cargo.toml", "README.md", "monitor", "monitor-ebpf", "xtask", "tests"];
 const CONVENTIONAL: [&str; 10] = [
     ".cargo",
     ".ci",
@@ -65,9 +50,7 @@ struct File {
 
 impl File {
     fn is_rust(&self) -> bool {
-        Path::new(&self.path)
-            .extension()
-            .is_some_and(|extension| extension == "rs")
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
     }
 
     /// Tests may be long, and may end in a panic.
@@ -102,10 +85,7 @@ pub(crate) fn run() -> Result<()> {
 /// Every rule on every file; an error names all that do not hold.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let files = files(workspace)?;
-    let traces = traces(
-        workspace.root(),
-        env::var_os("HOME").map(PathBuf::from).as_deref(),
-    );
+    let traces = traces(workspace.root(), env::var_os("HOME").map(PathBuf::from).as_deref());
     let mut findings = top_level(&files);
     for file in &files {
         findings.extend(foreign_paths(file, &traces));
@@ -124,13 +104,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 fn files(workspace: &Workspace) -> Result<Vec<File>> {
     let mut git = Command::new("git");
     git.current_dir(workspace.root());
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]);
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let mut paths: Vec<String> = match exec::ask(&mut git) {
         Some(list) => list.split_terminator('\0').map(str::to_owned).collect(),
         None => walk(workspace.root())?,
@@ -144,10 +118,7 @@ fn files(workspace: &Workspace) -> Result<Vec<File>> {
             continue; // Deleted and not yet committed.
         }
         let bytes = fs::read(&full).with_context(|| format!("cannot read {}", full.display()))?;
-        files.push(File {
-            path,
-            text: String::from_utf8(bytes).unwrap_or_default(),
-        });
+        files.push(File { path, text: String::from_utf8(bytes).unwrap_or_default() });
     }
     Ok(files)
 }
@@ -181,42 +152,28 @@ fn top_level(files: &[File]) -> Vec<Finding> {
     let allowed = |name: &str| {
         REQUIRED.contains(&name) || CONVENTIONAL.contains(&name) || name.starts_with("LICENSE")
     };
-    let extra = present
-        .iter()
-        .filter(|name| !allowed(name))
-        .map(|name| Finding {
-            path: name.clone(),
-            line: 1,
-            what: "has no place at the top level".to_owned(),
-        });
-    let absent = REQUIRED
-        .iter()
-        .filter(|name| !present.contains(**name))
-        .map(|name| Finding {
-            path: (*name).to_owned(),
-            line: 1,
-            what: "belongs to the top level and is not there".to_owned(),
-        });
+    let extra = present.iter().filter(|name| !allowed(name)).map(|name| Finding {
+        path: name.clone(),
+        line: 1,
+        what: "has no place at the top level".to_owned(),
+    });
+    let absent = REQUIRED.iter().filter(|name| !present.contains(**name)).map(|name| Finding {
+        path: (*name).to_owned(),
+        line: 1,
+        what: "belongs to the top level and is not there".to_owned(),
+    });
     extra.chain(absent).collect()
 }
 
 /// Texts that only a path of somebody's machine can be.
 fn traces(root: &Path, home: Option<&Path>) -> Vec<String> {
     // In two halves, or this file would be its own first finding.
-    let mut traces: Vec<String> = [
-        ("..", "/shared"),
-        ("/work", "/"),
-        ("/root/", ".cargo"),
-        ("/root/", ".rustup"),
-    ]
-    .map(|(one, other)| format!("{one}{other}"))
-    .to_vec();
+    let mut traces: Vec<String> =
+        [("..", "/shared"), ("/work", "/"), ("/root/", ".cargo"), ("/root/", ".rustup")]
+            .map(|(one, other)| format!("{one}{other}"))
+            .to_vec();
     let own = [Some(root), home.filter(|home| home.starts_with("/home"))];
-    for path in own
-        .into_iter()
-        .flatten()
-        .filter(|path| path.components().count() > 2)
-    {
+    for path in own.into_iter().flatten().filter(|path| path.components().count() > 2) {
         traces.push(format!("{}/", path.display()));
     }
     traces
@@ -230,11 +187,7 @@ fn foreign_paths(file: &File, traces: &[String]) -> Vec<Finding> {
     let found = |(line, text): (usize, &str)| {
         let trace = traces.iter().find(|trace| text.contains(trace.as_str()))?;
         let what = format!("`{trace}` is a path of one machine");
-        Some(Finding {
-            path: file.path.clone(),
-            line: line + 1,
-            what,
-        })
+        Some(Finding { path: file.path.clone(), line: line + 1, what })
     };
     file.text.lines().enumerate().filter_map(found).collect()
 }
@@ -256,10 +209,7 @@ fn unsafe_outside_its_place(file: &File, masked: &str) -> Vec<Finding> {
     if UNSAFE.iter().any(|(place, _)| file.path.starts_with(place)) {
         return Vec::new();
     }
-    let lines = masked
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| source::has_word(line, "unsafe"));
+    let lines = masked.lines().enumerate().filter(|(_, line)| source::has_word(line, "unsafe"));
     let places: Vec<&str> = UNSAFE.iter().map(|(place, _)| *place).collect();
     lines
         .map(|(line, _)| Finding {
@@ -271,18 +221,10 @@ fn unsafe_outside_its_place(file: &File, masked: &str) -> Vec<Finding> {
 }
 
 fn too_long(file: &File, code: &str) -> Vec<Finding> {
-    let finding = |line, what| Finding {
-        path: file.path.clone(),
-        line,
-        what,
-    };
+    let finding = |line, what| Finding { path: file.path.clone(), line, what };
     let mut findings = Vec::new();
     let lines = code.lines().count();
-    let is_table = file
-        .text
-        .lines()
-        .take(5)
-        .any(|line| line.starts_with(TABLE));
+    let is_table = file.text.lines().take(5).any(|line| line.starts_with(TABLE));
     if lines > FILE_LINES_MAX && !is_table {
         let what = format!("{lines} lines without its tests; {FILE_LINES_MAX} is the limit");
         findings.push(finding(FILE_LINES_MAX + 1, what));
@@ -299,15 +241,9 @@ fn too_long(file: &File, code: &str) -> Vec<Finding> {
 
 fn panics(file: &File, code: &str) -> Vec<Finding> {
     let found = |(line, text): (usize, &str)| {
-        let call = [".unwrap()", ".expect(", "panic!"]
-            .iter()
-            .find(|call| text.contains(**call))?;
+        let call = [".unwrap()", ".expect(", "panic!"].iter().find(|call| text.contains(**call))?;
         let what = format!("`{call}` outside of tests");
-        Some(Finding {
-            path: file.path.clone(),
-            line: line + 1,
-            what,
-        })
+        Some(Finding { path: file.path.clone(), line: line + 1, what })
     };
     code.lines().enumerate().filter_map(found).collect()
 }
@@ -317,10 +253,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str, text: &str) -> File {
-        File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        File { path: path.to_owned(), text: text.to_owned() }
     }
 
     fn told(findings: &[Finding]) -> Vec<String> {
@@ -334,16 +267,10 @@ mod tests {
 
     #[test]
     fn the_top_level_is_the_owner_s() {
-        let mut files: Vec<File> = [
-            "Cargo.toml",
-            "README.md",
-            "monitor/a",
-            "monitor-ebpf/a",
-            "xtask/a",
-            "LICENSE-MIT",
-        ]
-        .map(|path| file(path, ""))
-        .into();
+        let mut files: Vec<File> =
+            ["Cargo.toml", "README.md", "monitor/a", "monitor-ebpf/a", "xtask/a", "LICENSE-MIT"]
+                .map(|path| file(path, ""))
+                .into();
         assert_eq!(
             told(&top_level(&files)),
             ["tests:1: belongs to the top level and is not there"]
@@ -351,20 +278,15 @@ mod tests {
         files.push(file("tests/a", ""));
         assert!(top_level(&files).is_empty());
         files.push(file("docs/a", ""));
-        assert_eq!(
-            told(&top_level(&files)),
-            ["docs:1: has no place at the top level"]
-        );
+        assert_eq!(told(&top_level(&files)), ["docs:1: has no place at the top level"]);
     }
 
     #[test]
     fn paths_of_one_machine_are_found() {
         let traces = traces(Path::new("/srv/clone"), Some(Path::new("/home/ada")));
         let text = "fine\n/srv/clone/x\n/home/user/x\n/home/ada/x\n";
-        let found: Vec<usize> = foreign_paths(&file("README.md", text), &traces)
-            .iter()
-            .map(|f| f.line)
-            .collect();
+        let found: Vec<usize> =
+            foreign_paths(&file("README.md", text), &traces).iter().map(|f| f.line).collect();
         assert_eq!(found, [2, 4]);
         assert!(foreign_paths(&file(".ci/run", text), &traces).is_empty());
     }
@@ -374,13 +296,7 @@ mod tests {
         let text = "//! unsafe\n#![deny(unsafe_code)]\nfn f() { unsafe { g() } }\n";
         assert_eq!(rust_rules(&file("monitor/src/kernel/bpf.rs", text)), []);
         let findings = rust_rules(&file("monitor/src/agent.rs", text));
-        assert_eq!(
-            findings
-                .iter()
-                .map(|finding| finding.line)
-                .collect::<Vec<_>>(),
-            [3]
-        );
+        assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [3]);
     }
 
     #[test]
@@ -394,10 +310,7 @@ mod tests {
         let function = |lines| format!("fn f() {{\n{}}}\n", "x();\n".repeat(lines - 2));
         assert_eq!(rust_rules(&file("a.rs", &function(FUNCTION_LINES_MAX))), []);
         let findings = rust_rules(&file("a.rs", &function(FUNCTION_LINES_MAX + 1)));
-        assert_eq!(
-            told(&findings),
-            ["a.rs:1: `f` has 71 lines; 70 is the limit"]
-        );
+        assert_eq!(told(&findings), ["a.rs:1: `f` has 71 lines; 70 is the limit"]);
     }
 
     #[test]

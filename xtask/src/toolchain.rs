@@ -17,11 +17,8 @@ use crate::{
 };
 
 /// The BPF target with the byte order of this machine, for which the agent is built.
-pub(crate) const BPF_TARGET: &str = if cfg!(target_endian = "big") {
-    "bpfeb-unknown-none"
-} else {
-    "bpfel-unknown-none"
-};
+pub(crate) const BPF_TARGET: &str =
+    if cfg!(target_endian = "big") { "bpfeb-unknown-none" } else { "bpfel-unknown-none" };
 
 /// The oldest Rust that compiles the workspace, as `rust-version` in Cargo.toml says.
 pub(crate) const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -63,21 +60,15 @@ impl Compiler {
             Core::Precompiled => "with a compiled core",
             Core::Source => "with rust-src",
         };
-        format!(
-            "rustc {} (LLVM {}) {core}, {}",
-            self.release,
-            self.llvm,
-            self.rustc.display()
-        )
+        format!("rustc {} (LLVM {}) {core}, {}", self.release, self.llvm, self.rustc.display())
     }
 
     fn at(rustc: &Path) -> Option<Self> {
         let sysroot = exec::ask(Command::new(rustc).args(["--print", "sysroot"]))?;
         let sysroot = PathBuf::from(sysroot.trim());
         let core = core_in(&sysroot)?;
-        let rustc = Some(sysroot.join("bin/rustc"))
-            .filter(|path| is_program(path))
-            .unwrap_or(rustc.into());
+        let rustc =
+            Some(sysroot.join("bin/rustc")).filter(|path| is_program(path)).unwrap_or(rustc.into());
         let version = Version::of(&rustc)?;
         new_enough(&version.release, OLDEST_RUST).then_some(Self {
             rustc,
@@ -102,16 +93,9 @@ impl Version {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let field = |name| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name))
-                .map(str::trim)
-        };
+        let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let llvm = field("LLVM version:")?.split('.').next()?.parse().ok()?;
-        Some(Self {
-            release: field("release:")?.to_owned(),
-            llvm,
-        })
+        Some(Self { release: field("release:")?.to_owned(), llvm })
     }
 }
 
@@ -130,17 +114,11 @@ pub(crate) fn compiler(places: &Places) -> Result<Option<Compiler>> {
         return Ok(Some(compiler));
     }
     let mut best: Option<Compiler> = None;
-    for found in candidates(places)
-        .iter()
-        .filter_map(|rustc| Compiler::at(rustc))
-    {
+    for found in candidates(places).iter().filter_map(|rustc| Compiler::at(rustc)) {
         if best.as_ref().is_none_or(|best| found.core < best.core) {
             best = Some(found);
         }
-        if best
-            .as_ref()
-            .is_some_and(|best| best.core == Core::Precompiled)
-        {
+        if best.as_ref().is_some_and(|best| best.core == Core::Precompiled) {
             break;
         }
     }
@@ -177,9 +155,7 @@ fn core_in(sysroot: &Path) -> Option<Core> {
     let libraries = sysroot.join("lib/rustlib");
     let is_core = |name: &str| name.starts_with("libcore-");
     let compiled = fs::read_dir(libraries.join(BPF_TARGET).join("lib")).is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| entry.file_name().to_str().is_some_and(is_core))
+        entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_core))
     });
     if compiled {
         return Some(Core::Precompiled);
@@ -222,10 +198,8 @@ mod tests {
         machine.script(&format!("{sysroot}/bin/rustc"), &script)?;
         match core {
             Some(Core::Precompiled) => {
-                machine.file(
-                    &format!("{sysroot}/lib/rustlib/{BPF_TARGET}/lib/libcore-1.rlib"),
-                    "",
-                )?;
+                machine
+                    .file(&format!("{sysroot}/lib/rustlib/{BPF_TARGET}/lib/libcore-1.rlib"), "")?;
             }
             Some(Core::Source) => {
                 let library = format!("{sysroot}/lib/rustlib/src/rust/library");
@@ -255,21 +229,13 @@ mod tests {
     fn a_compiled_core_beats_the_source() -> Result<()> {
         let machine = Machine::new("compiled")?;
         let nightly = "rustup/toolchains/nightly-x";
-        plant(
-            &machine,
-            nightly,
-            ("1.97.0-nightly", 23),
-            Some(Core::Source),
-        )?;
+        plant(&machine, nightly, ("1.97.0-nightly", 23), Some(Core::Source))?;
         assert_eq!(
             found(&machine)?,
             Some((machine.at(nightly).join("bin/rustc"), Core::Source, 23))
         );
         plant(&machine, "usr", ("1.96.0", 22), Some(Core::Precompiled))?;
-        assert_eq!(
-            found(&machine)?,
-            Some((machine.at("usr/bin/rustc"), Core::Precompiled, 22))
-        );
+        assert_eq!(found(&machine)?, Some((machine.at("usr/bin/rustc"), Core::Precompiled, 22)));
         Ok(())
     }
 
@@ -324,10 +290,7 @@ mod tests {
         assert!(!new_enough("1.85.0", "1.95"));
         assert!(!new_enough("(none)", "1.95"));
         let text = "rustc 1.95.0\nrelease: 1.95.0\nLLVM version: 22.1.2\n";
-        let version = Version {
-            release: "1.95.0".to_owned(),
-            llvm: 22,
-        };
+        let version = Version { release: "1.95.0".to_owned(), llvm: 22 };
         assert_eq!(Version::parse(text), Some(version));
     }
 }

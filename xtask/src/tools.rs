@@ -13,54 +13,23 @@ pub(crate) struct Tool {
 
 /// Every one, in the order in which the doctor shows them.
 pub(crate) const TOOLS: [Tool; 8] = [
-    Tool {
-        program: "ip",
-        package: "iproute2",
-        why: "network namespaces and veth pairs",
-    },
-    Tool {
-        program: "nft",
-        package: "nftables",
-        why: "counters that know the true bytes",
-    },
-    Tool {
-        program: "ethtool",
-        package: "ethtool",
-        why: "offloads of the veth pairs",
-    },
-    Tool {
-        program: "bpftool",
-        package: "bpftool",
-        why: "instruction counts, what stays attached",
-    },
+    Tool { program: "ip", package: "iproute2", why: "network namespaces and veth pairs" },
+    Tool { program: "nft", package: "nftables", why: "counters that know the true bytes" },
+    Tool { program: "ethtool", package: "ethtool", why: "offloads of the veth pairs" },
+    Tool { program: "bpftool", package: "bpftool", why: "instruction counts, what stays attached" },
     Tool {
         program: "prometheus",
         package: "prometheus",
         why: "a real scrape, and promtool's lint",
     },
-    Tool {
-        program: "iperf3",
-        package: "iperf3",
-        why: "bulk traffic",
-    },
-    Tool {
-        program: "curl",
-        package: "curl",
-        why: "an independent client of the endpoint",
-    },
-    Tool {
-        program: "python3",
-        package: "python3-minimal",
-        why: "an app behind an interpreter",
-    },
+    Tool { program: "iperf3", package: "iperf3", why: "bulk traffic" },
+    Tool { program: "curl", package: "curl", why: "an independent client of the endpoint" },
+    Tool { program: "python3", package: "python3-minimal", why: "an app behind an interpreter" },
 ];
 
 /// The ones this machine does not have.
 pub(crate) fn missing(places: &Places) -> Vec<&'static Tool> {
-    TOOLS
-        .iter()
-        .filter(|tool| places.program(tool.program).is_none())
-        .collect()
+    TOOLS.iter().filter(|tool| places.program(tool.program).is_none()).collect()
 }
 
 #[cfg(test)]
@@ -75,10 +44,7 @@ mod tests {
         for tool in TOOLS.iter().filter(|tool| tool.program != "nft") {
             machine.script(&format!("usr/bin/{}", tool.program), "true")?;
         }
-        let packages: Vec<_> = missing(&machine.places())
-            .iter()
-            .map(|tool| tool.package)
-            .collect();
+        let packages: Vec<_> = missing(&machine.places()).iter().map(|tool| tool.package).collect();
         assert_eq!(packages, ["nftables"]);
         Ok(())
     }

@@ -21,12 +21,8 @@ impl Workspace {
         let package = env::var_os("CARGO_MANIFEST_DIR")
             .map(PathBuf::from)
             .context("start this as `cargo xtask`: cargo says where the workspace is")?;
-        let root = package
-            .parent()
-            .context("xtask lies inside the workspace")?;
-        Ok(Self {
-            root: root.to_path_buf(),
-        })
+        let root = package.parent().context("xtask lies inside the workspace")?;
+        Ok(Self { root: root.to_path_buf() })
     }
 
     /// The top of the workspace.
@@ -46,9 +42,7 @@ impl Workspace {
 
     /// The agent, built with or without optimisation.
     pub(crate) fn agent(&self, release: bool) -> PathBuf {
-        self.target()
-            .join(if release { "release" } else { "debug" })
-            .join("sortie")
+        self.target().join(if release { "release" } else { "debug" }).join("sortie")
     }
 
     /// The same path, short enough to be typed by somebody who stands in the workspace.
@@ -100,9 +94,7 @@ fn leaked(names: impl Iterator<Item = OsString>) -> Vec<OsString> {
             || name.starts_with("CARGO_MANIFEST_")
             || name.starts_with("CARGO_BIN_EXE_")
     };
-    names
-        .filter(|name| name.to_str().is_some_and(leaks))
-        .collect()
+    names.filter(|name| name.to_str().is_some_and(leaks)).collect()
 }
 
 #[cfg(test)]
@@ -111,13 +103,7 @@ mod tests {
 
     #[test]
     fn only_what_cargo_set_is_taken_away() {
-        let names = [
-            "CARGO_HOME",
-            "RUSTFLAGS",
-            "CARGO_PKG_NAME",
-            "CARGO_TARGET_DIR",
-            "PATH",
-        ];
+        let names = ["CARGO_HOME", "RUSTFLAGS", "CARGO_PKG_NAME", "CARGO_TARGET_DIR", "PATH"];
         let leaks = leaked(names.into_iter().map(OsString::from));
         assert_eq!(leaks, ["CARGO_PKG_NAME", "CARGO_TARGET_DIR"]);
     }

@@ -50,14 +50,8 @@ pub(super) fn packets(counters: *mut FlowCounters, direction: Direction, bytes: 
     // SAFETY: field addresses of a map entry; nothing is read through a reference.
     let (to_bytes, to_packets) = unsafe {
         match direction {
-            Direction::Transmit => (
-                &raw mut (*counters).tx_bytes,
-                &raw mut (*counters).tx_packets,
-            ),
-            Direction::Receive => (
-                &raw mut (*counters).rx_bytes,
-                &raw mut (*counters).rx_packets,
-            ),
+            Direction::Transmit => (&raw mut (*counters).tx_bytes, &raw mut (*counters).tx_packets),
+            Direction::Receive => (&raw mut (*counters).rx_bytes, &raw mut (*counters).rx_packets),
         }
     };
     add(to_bytes, bytes);
@@ -77,18 +71,8 @@ pub(super) fn over(cause: u32, direction: Direction, bytes: u64, count: u64) {
 /// Adds the sums of one entry to another that other CPUs add to as well.
 #[inline(always)]
 pub(super) fn sums(counters: *mut FlowCounters, added: &FlowCounters) {
-    packets(
-        counters,
-        Direction::Transmit,
-        added.tx_bytes,
-        added.tx_packets,
-    );
-    packets(
-        counters,
-        Direction::Receive,
-        added.rx_bytes,
-        added.rx_packets,
-    );
+    packets(counters, Direction::Transmit, added.tx_bytes, added.tx_packets);
+    packets(counters, Direction::Receive, added.rx_bytes, added.rx_packets);
 }
 
 /// Adds to a counter of a map entry that other CPUs add to as well.
@@ -113,11 +97,8 @@ pub(super) fn flows(settings: &SettingsRecord) -> u64 {
     };
     // SAFETY: an entry of an array map is never freed.
     let made = unsafe { live.read_volatile() };
-    let made = if cfg!(feature = "percpu") {
-        made.wrapping_mul(u64::from(settings.cpus))
-    } else {
-        made
-    };
+    let made =
+        if cfg!(feature = "percpu") { made.wrapping_mul(u64::from(settings.cpus)) } else { made };
     made.wrapping_sub(settings.deleted)
 }
 

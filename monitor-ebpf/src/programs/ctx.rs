@@ -42,10 +42,7 @@ pub(super) struct Remote {
 impl Remote {
     #[inline(always)]
     pub(super) const fn v4(address: u32, port: u16) -> Self {
-        Self {
-            address: [0, 0, 0x0000_ffff_u32.to_be(), address],
-            port,
-        }
+        Self { address: [0, 0, 0x0000_ffff_u32.to_be(), address], port }
     }
 
     #[inline(always)]

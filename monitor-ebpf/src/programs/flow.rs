@@ -67,10 +67,7 @@ pub(super) fn connect(addr: &SockAddr, remote: &Remote) {
     if flow.owner.tgid != owner::current_tgid() {
         // Whether the agent has looked at the flow does not change with its owner.
         let epoch = flow.owner.epoch;
-        flow.owner = Owner {
-            epoch,
-            ..owner::current(addr.netns())
-        };
+        flow.owner = Owner { epoch, ..owner::current(addr.netns()) };
         owner::announce(&flow.owner);
     }
     if flow.counters.tx_packets == 0 && flow.counters.rx_packets == 0 {
@@ -124,10 +121,7 @@ fn release_unheard(socket: &Socket, cookie: u64) {
         protocol: TCP,
         socket_type: socket.kind(),
         closed_ns,
-        owner: Owner {
-            epoch: owner::epoch(),
-            ..*kept
-        },
+        owner: Owner { epoch: owner::epoch(), ..*kept },
         ..FlowRecord::ZERO
     };
     if insert(cookie, &flow) {
@@ -223,12 +217,7 @@ fn account_peer(
     };
     if let Some(known) = DATAGRAMS.get_ptr_mut(&key) {
         // SAFETY: the address of a field of a map entry.
-        count::packets(
-            unsafe { &raw mut (*known).counters },
-            direction,
-            bytes,
-            packets,
-        );
+        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
         return;
     }
     if flow.peers >= PEERS_PER_SOCKET_MAX {
@@ -236,12 +225,7 @@ fn account_peer(
         key.remote_port = 0;
         if let Some(rest) = DATAGRAMS.get_ptr_mut(&key) {
             // SAFETY: the address of a field of a map entry.
-            count::packets(
-                unsafe { &raw mut (*rest).counters },
-                direction,
-                bytes,
-                packets,
-            );
+            count::packets(unsafe { &raw mut (*rest).counters }, direction, bytes, packets);
             return;
         }
     } else {
@@ -259,12 +243,7 @@ fn account_peer(
     // Another CPU was faster, or there is no room.
     if let Some(known) = DATAGRAMS.get_ptr_mut(&key) {
         // SAFETY: the address of a field of a map entry.
-        count::packets(
-            unsafe { &raw mut (*known).counters },
-            direction,
-            bytes,
-            packets,
-        );
+        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
     } else {
         count::over(over_cause::DATAGRAMS_FULL, direction, bytes, packets);
     }
@@ -303,10 +282,7 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
         remote_port: peer.remote.port,
         protocol: peer.protocol,
         socket_type: socket.kind(),
-        owner: kept.map_or(Owner::ZERO, |kept| Owner {
-            epoch: owner::epoch(),
-            ..*kept
-        }),
+        owner: kept.map_or(Owner::ZERO, |kept| Owner { epoch: owner::epoch(), ..*kept }),
         ..FlowRecord::ZERO
     };
     if insert(cookie, &flow) {
@@ -315,12 +291,7 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
     // Another CPU was faster, or there is no room.
     if let Some(known) = FLOWS.get_ptr_mut(&cookie) {
         // SAFETY: the address of a field of a map entry.
-        count::packets(
-            unsafe { &raw mut (*known).counters },
-            direction,
-            bytes,
-            packets,
-        );
+        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
         return;
     }
     if let Some(stats) = count::stats() {
@@ -340,18 +311,12 @@ const fn is_ending(state: u32) -> bool {
 #[inline(always)]
 const fn counters(direction: Direction, bytes: u64, packets: u64) -> FlowCounters {
     match direction {
-        Direction::Transmit => FlowCounters {
-            tx_bytes: bytes,
-            tx_packets: packets,
-            rx_bytes: 0,
-            rx_packets: 0,
-        },
-        Direction::Receive => FlowCounters {
-            tx_bytes: 0,
-            tx_packets: 0,
-            rx_bytes: bytes,
-            rx_packets: packets,
-        },
+        Direction::Transmit => {
+            FlowCounters { tx_bytes: bytes, tx_packets: packets, rx_bytes: 0, rx_packets: 0 }
+        }
+        Direction::Receive => {
+            FlowCounters { tx_bytes: 0, tx_packets: 0, rx_bytes: bytes, rx_packets: packets }
+        }
     }
 }
 
@@ -390,10 +355,7 @@ pub(super) fn press(epoch: u32) {
         length: RecordHeader::SIZE as u16,
         reserved: 0,
     };
-    if EVENTS
-        .output_untyped::<RecordHeader>(&record, WAKE)
-        .is_err()
-    {
+    if EVENTS.output_untyped::<RecordHeader>(&record, WAKE).is_err() {
         count::add_own(&raw mut stats.ring_lost, 1);
     }
 }

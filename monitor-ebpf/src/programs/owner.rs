@@ -57,10 +57,7 @@ pub(super) fn announce(owner: &Owner) {
     {
         return;
     }
-    let seen = ProcessSeen {
-        cgroup_id: owner.cgroup_id,
-        comm: owner.comm,
-    };
+    let seen = ProcessSeen { cgroup_id: owner.cgroup_id, comm: owner.comm };
     // A full LRU map makes room by itself; on failure the process is announced again next time.
     let _ = PROCESSES.insert(&owner.tgid, &seen, 0);
     let record = ProcessRecord {

@@ -45,16 +45,9 @@ fn peer_v4(packet: &Packet, direction: Direction) -> Peer {
         ports = first_word(packet, payload.offset);
     }
     let [_, _, _, source, destination] = header;
-    let address = if direction == Direction::Transmit {
-        destination
-    } else {
-        source
-    };
+    let address = if direction == Direction::Transmit { destination } else { source };
     let port = port(payload.protocol, ports, direction);
-    Peer {
-        remote: Remote::v4(address, port),
-        protocol: payload.protocol,
-    }
+    Peer { remote: Remote::v4(address, port), protocol: payload.protocol }
 }
 
 #[inline(always)]
@@ -63,16 +56,9 @@ fn peer_v6(packet: &Packet, direction: Direction) -> Peer {
     let payload = payload_v6(packet, &header);
     let ports = first_word(packet, payload.offset);
     let [_, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
-    let words = if direction == Direction::Transmit {
-        [d0, d1, d2, d3]
-    } else {
-        [s0, s1, s2, s3]
-    };
+    let words = if direction == Direction::Transmit { [d0, d1, d2, d3] } else { [s0, s1, s2, s3] };
     let port = port(payload.protocol, ports, direction);
-    Peer {
-        remote: Remote::v6(words, port),
-        protocol: payload.protocol,
-    }
+    Peer { remote: Remote::v6(words, port), protocol: payload.protocol }
 }
 
 /// The remote one of the two ports, host byte order; 0 where the protocol has none.
@@ -93,10 +79,7 @@ fn port(protocol: u8, ports: u32, direction: Direction) -> u16 {
 fn payload_v4(header: &[u32; 5]) -> Payload {
     let [version_length, ..] = header[0].to_ne_bytes();
     let [_, protocol, ..] = header[2].to_ne_bytes();
-    Payload {
-        protocol,
-        offset: u32::from(version_length & 0x0f) * 4,
-    }
+    Payload { protocol, offset: u32::from(version_length & 0x0f) * 4 }
 }
 
 /// Steps over the extension headers.

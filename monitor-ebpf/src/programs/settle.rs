@@ -29,10 +29,7 @@ pub(super) fn later(cookie: u64, closed_ns: u64) {
     if cfg!(feature = "percpu") {
         return;
     }
-    let closed = ClosedRecord {
-        cookie,
-        since_ns: closed_ns,
-    };
+    let closed = ClosedRecord { cookie, since_ns: closed_ns };
     let _ = CLOSED.push(&closed, 0);
 }
 
@@ -51,11 +48,8 @@ pub(super) fn some() {
     if settings.settle_at == 0 || live < settings.settle_at {
         return;
     }
-    let silent_ns = if live < settings.settle_at * 2 {
-        SILENT_NS
-    } else {
-        SILENT_UNDER_PRESSURE_NS
-    };
+    let silent_ns =
+        if live < settings.settle_at * 2 { SILENT_NS } else { SILENT_UNDER_PRESSURE_NS };
     let now_ns = ctx::boot_ns();
     for _ in 0..BATCH {
         // The first is the one that has been silent for longest: taking it out to put it back would
@@ -101,11 +95,7 @@ fn settle(cookie: u64, flow: &FlowRecord, settings: &SettingsRecord) {
         reserved: [0; 7],
     };
     if SETTLED.get_ptr(&key).is_none() {
-        let first = SettledRecord {
-            first_ns: flow.first_ns,
-            owner,
-            ..SettledRecord::ZERO
-        };
+        let first = SettledRecord { first_ns: flow.first_ns, owner, ..SettledRecord::ZERO };
         // Another CPU may have been faster; without room the agent has to take all there is.
         let _ = SETTLED.insert(&key, &first, u64::from(BPF_NOEXIST));
     }
@@ -137,10 +127,7 @@ fn settle(cookie: u64, flow: &FlowRecord, settings: &SettingsRecord) {
         count::more(unsafe { &raw mut (*settled).connections }, attempts);
         if attempts > established {
             // SAFETY: as above.
-            count::more(
-                unsafe { &raw mut (*settled).failures },
-                attempts - established,
-            );
+            count::more(unsafe { &raw mut (*settled).failures }, attempts - established);
         }
     } else {
         // SAFETY: as above.

@@ -89,13 +89,7 @@ unsafe impl Sync for OwnerStorage {}
 impl OwnerStorage {
     const fn new() -> Self {
         use core::ptr::null;
-        Self {
-            r#type: null(),
-            key: null(),
-            value: null(),
-            max_entries: null(),
-            map_flags: null(),
-        }
+        Self { r#type: null(), key: null(), value: null(), max_entries: null(), map_flags: null() }
     }
 
     /// The owner kept with the socket, if there is one.

@@ -30,11 +30,7 @@ pub(super) struct Socket {
 
 impl From<&Flow> for Socket {
     fn from(flow: &Flow) -> Self {
-        Self {
-            cookie: flow.cookie,
-            owner: flow.owner,
-            kind: flow.kind,
-        }
+        Self { cookie: flow.cookie, owner: flow.owner, kind: flow.kind }
     }
 }
 
@@ -45,41 +41,19 @@ impl Agent {
             self.record(slot, &socket, &contact, ifindex, now);
             return;
         }
-        let Socket {
-            cookie,
-            owner,
-            kind,
-        } = socket;
+        let Socket { cookie, owner, kind } = socket;
         self.ask_for(&socket, now);
-        self.pending.push(Pending {
-            cookie,
-            owner,
-            kind,
-            contact,
-            ifindex,
-        });
+        self.pending.push(Pending { cookie, owner, kind, contact, ifindex });
     }
 
     /// A socket seen before, in this look or in an earlier one.
     pub(super) fn socket_of(&self, cookie: u64) -> Option<Socket> {
-        let waiting = self
-            .pending
-            .iter()
-            .rev()
-            .find(|pending| pending.cookie == cookie);
+        let waiting = self.pending.iter().rev().find(|pending| pending.cookie == cookie);
         if let Some(Pending { owner, kind, .. }) = waiting {
-            return Some(Socket {
-                cookie,
-                owner: *owner,
-                kind: *kind,
-            });
+            return Some(Socket { cookie, owner: *owner, kind: *kind });
         }
         let known = self.flows.app(cookie).is_some() || self.flows.is_known(cookie);
-        known.then_some(Socket {
-            cookie,
-            owner: None,
-            kind: SocketKind::Unknown(0),
-        })
+        known.then_some(Socket { cookie, owner: None, kind: SocketKind::Unknown(0) })
     }
 
     /// The app of a socket, without asking anybody.
@@ -125,10 +99,7 @@ impl Agent {
     /// Asks for all sockets, unless they were listed just now: a list of a busy device takes tens of
     /// milliseconds, and the late packets of closed connections would ask for it every time.
     pub(super) fn find_sockets(&mut self, now: Now) {
-        if self
-            .sockets_listed_ns
-            .is_none_or(|ns| now.is_past(ns, LIST_SECONDS))
-        {
+        if self.sockets_listed_ns.is_none_or(|ns| now.is_past(ns, LIST_SECONDS)) {
             self.sockets_listed_ns = Some(now.boot_ns);
             self.commands.push_back(Command::FindSockets);
         }
@@ -141,11 +112,7 @@ impl Agent {
         self.sockets_listed_ns = Some(now.boot_ns);
         self.has_fresh_list = true;
         let suspects = std::mem::take(&mut self.suspects);
-        let Some(SocketList {
-            holders,
-            has_other_namespaces,
-        }) = list
-        else {
+        let Some(SocketList { holders, has_other_namespaces }) = list else {
             return;
         };
         self.has_other_namespaces |= has_other_namespaces;
@@ -170,11 +137,8 @@ impl Agent {
     /// Attributes all that waited. Whatever is still unknown now has a reason.
     pub(super) fn settle(&mut self, now: Now) {
         for pending in std::mem::take(&mut self.pending) {
-            let socket = Socket {
-                cookie: pending.cookie,
-                owner: pending.owner,
-                kind: pending.kind,
-            };
+            let socket =
+                Socket { cookie: pending.cookie, owner: pending.owner, kind: pending.kind };
             let slot = self.known_app(&socket).unwrap_or_else(|| {
                 let identity = self.without_owner(&socket);
                 let slot = self.ledger.slot(&identity);

@@ -17,8 +17,7 @@ impl Agent {
         self.suspects.clear();
         self.flows.begin();
         let unsettled = self.processes.unsettled();
-        self.commands
-            .extend(unsettled.into_iter().map(Command::Inspect));
+        self.commands.extend(unsettled.into_iter().map(Command::Inspect));
     }
 
     pub(super) fn drain_ends(&mut self, now: Now) {
@@ -55,20 +54,12 @@ impl Agent {
             };
             let totals = self.flows.flow(&view, lane, now.boot_ns);
             if !totals.is_zero() {
-                self.attribute(
-                    socket,
-                    contact(&view, totals, opened_ns),
-                    view.peer.ifindex,
-                    now,
-                );
+                self.attribute(socket, contact(&view, totals, opened_ns), view.peer.ifindex, now);
             }
         }
         let (fate, failures) = self.flows.fate(&flow, now.boot_ns, self.pressure);
         if failures > 0 {
-            let totals = Totals {
-                failures,
-                ..Totals::default()
-            };
+            let totals = Totals { failures, ..Totals::default() };
             self.attribute(socket, contact(&flow, totals, opened_ns), 0, now);
         }
         match fate {
@@ -90,30 +81,17 @@ impl Agent {
         let is_past = self.epoch.wrapping_sub(settled.epoch) >= 2;
         let (totals, fate) = self.flows.settled(settled, is_past);
         if !totals.is_zero() {
-            let Settled {
-                peer,
-                owner,
-                first_ns,
-                ..
-            } = *settled;
+            let Settled { peer, owner, first_ns, .. } = *settled;
             let scope = Scope::of(peer.ip, peer.ifindex);
             let contact = Contact {
                 protocol: peer.protocol,
                 scope,
                 destination: Destination::Address(peer.ip, scope),
                 totals,
-                opened_ns: if first_ns == 0 {
-                    owner.opened_ns
-                } else {
-                    first_ns
-                },
+                opened_ns: if first_ns == 0 { owner.opened_ns } else { first_ns },
             };
             // No socket has the cookie 0: the app is that of the owner alone.
-            let socket = Socket {
-                cookie: 0,
-                owner: Some(owner),
-                kind: SocketKind::Stream,
-            };
+            let socket = Socket { cookie: 0, owner: Some(owner), kind: SocketKind::Stream };
             self.attribute(socket, contact, peer.ifindex, now);
         }
         if fate == Fate::Finished {
@@ -131,9 +109,7 @@ impl Agent {
         };
         let (totals, fate) = self.flows.datagram(&peer, now.boot_ns);
         if !totals.is_zero() {
-            let scope = peer
-                .peer
-                .map_or(Scope::Internet, |p| Scope::of(p.ip, p.ifindex));
+            let scope = peer.peer.map_or(Scope::Internet, |p| Scope::of(p.ip, p.ifindex));
             let address = peer.peer.map(|peer| Destination::Address(peer.ip, scope));
             let contact = Contact {
                 protocol: peer.protocol,
@@ -160,14 +136,9 @@ fn merged(lanes: &[Flow]) -> Option<Flow> {
     let mut flow = *lanes.iter().max_by_key(best)?;
     flow.established = lanes.iter().any(|lane| lane.established);
     flow.accepted = lanes.iter().any(|lane| lane.accepted);
-    flow.attempts = lanes
-        .iter()
-        .fold(0, |sum, lane| sum.saturating_add(lane.attempts));
+    flow.attempts = lanes.iter().fold(0, |sum, lane| sum.saturating_add(lane.attempts));
     // A CPU may have seen an answer first; the one with the very first packet saw the beginning.
-    let first = lanes
-        .iter()
-        .filter(|lane| lane.first_ns != 0)
-        .min_by_key(|lane| lane.first_ns);
+    let first = lanes.iter().filter(|lane| lane.first_ns != 0).min_by_key(|lane| lane.first_ns);
     flow.inbound = flow.attempts == 0 && first.is_some_and(|lane| lane.inbound);
     flow.first_ns = first.map_or(0, |lane| lane.first_ns);
     flow.closed_ns = lanes.iter().filter_map(|lane| lane.closed_ns).max();
@@ -189,11 +160,5 @@ fn summed(lanes: &[Datagram]) -> Option<Datagram> {
 fn contact(flow: &Flow, totals: Totals, opened_ns: u64) -> Contact {
     let scope = scope(flow);
     let destination = Destination::Address(flow.peer.ip, scope);
-    Contact {
-        protocol: flow.peer.protocol,
-        scope,
-        destination,
-        totals,
-        opened_ns,
-    }
+    Contact { protocol: flow.peer.protocol, scope, destination, totals, opened_ns }
 }

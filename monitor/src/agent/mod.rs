@@ -92,10 +92,7 @@ struct BothWays {
 
 /// The agent's state.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, none a state of another"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none a state of another")]
 pub struct Agent {
     own_netns: u32,
     epoch: u32,
@@ -191,9 +188,7 @@ impl Agent {
     }
 
     fn inspected(&mut self, owner: Owner, facts: Option<ProcessFacts>, now: Now) {
-        let question = self
-            .processes
-            .inspected(&owner, facts.as_ref(), &self.desktop, now);
+        let question = self.processes.inspected(&owner, facts.as_ref(), &self.desktop, now);
         if let Some(Question::CgroupPath(id)) = question {
             self.commands.push_back(Command::FindCgroup(id));
             self.waiting.push((owner, facts));

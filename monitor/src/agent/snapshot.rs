@@ -97,11 +97,7 @@ fn app_row(entry: &Entry, arrival: u64, now: Now) -> AppRow {
         arrival,
         classes: entry
             .classes()
-            .map(|(protocol, scope, totals)| ClassRow {
-                protocol,
-                scope,
-                totals,
-            })
+            .map(|(protocol, scope, totals)| ClassRow { protocol, scope, totals })
             .collect(),
         first_seen_unix_ms: now.unix_ms_at(entry.first_ns()),
         last_seen_unix_ms: now.unix_ms_at(entry.last_ns()),

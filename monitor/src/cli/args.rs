@@ -134,17 +134,12 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure>
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(help(verb.into())),
             Arg::Short('V') | Arg::Long("version") => {
-                return Ok(Args {
-                    config: None,
-                    command: Command::Version,
-                });
+                return Ok(Args { config: None, command: Command::Version });
             }
             Arg::Short(letter) => return Err(unknown_option(&format!("-{letter}"), verb)),
             Arg::Long(name) => {
                 let name = name.to_owned();
-                let known = OPTIONS
-                    .iter()
-                    .find(|option| option.name == name && option.fits(verb));
+                let known = OPTIONS.iter().find(|option| option.name == name && option.fits(verb));
                 let option = known.ok_or_else(|| unknown_option(&format!("--{name}"), verb))?;
                 typed.set(option, &mut parser)?;
             }
@@ -199,24 +194,16 @@ impl Typed {
                 ));
             }
             None => Command::Help(Topic::Short),
-            Some(Verb::Run) => Command::Run(Run {
-                ebpf_object: self.ebpf_object,
-            }),
+            Some(Verb::Run) => Command::Run(Run { ebpf_object: self.ebpf_object }),
             Some(Verb::Top) => Command::Top(Top {
                 once: self.once,
                 all: self.all,
                 interval_seconds: self.interval_seconds.unwrap_or(INTERVAL_SECONDS),
             }),
-            Some(Verb::Apps) => Command::Apps(Apps {
-                json: self.json,
-                all: self.all,
-            }),
+            Some(Verb::Apps) => Command::Apps(Apps { json: self.json, all: self.all }),
             Some(Verb::Check) => Command::Check(Check { json: self.json }),
         };
-        Ok(Args {
-            config: self.config,
-            command,
-        })
+        Ok(Args { config: self.config, command })
     }
 }
 
@@ -227,10 +214,7 @@ impl From<Option<Verb>> for Topic {
 }
 
 fn help(topic: Topic) -> Args {
-    Args {
-        config: None,
-        command: Command::Help(topic),
-    }
+    Args { config: None, command: Command::Help(topic) }
 }
 
 /// What follows `sortie help`.
@@ -246,41 +230,28 @@ fn topic(parser: &mut Parser) -> Result<Args, Failure> {
         (None, "config") => Topic::Config,
         (None, "exit-codes") => Topic::ExitCodes,
         (None, word) => {
-            let topics = Verb::ALL
-                .map(Verb::name)
-                .into_iter()
-                .chain(["config", "exit-codes"]);
+            let topics = Verb::ALL.map(Verb::name).into_iter().chain(["config", "exit-codes"]);
             let remedy = match nearest(word, topics) {
                 Some(meant) => format!("did you mean `sortie help {meant}`?"),
                 None => "`sortie --help` lists the topics".to_owned(),
             };
-            return Err(Failure::Usage(format!(
-                "no help on `{}`; {remedy}",
-                shown(word)
-            )));
+            return Err(Failure::Usage(format!("no help on `{}`; {remedy}", shown(word))));
         }
     }))
 }
 
 fn verb_of(word: &str) -> Result<Verb, Failure> {
-    Verb::ALL
-        .into_iter()
-        .find(|verb| verb.name() == word)
-        .ok_or_else(|| {
-            let remedy = match nearest(word, Verb::ALL.map(Verb::name).into_iter().chain(["help"]))
-            {
-                Some(meant) => format!("did you mean `sortie {meant}`?"),
-                None => "`sortie --help` lists the commands".to_owned(),
-            };
-            Failure::Usage(format!("unknown command `{}`; {remedy}", shown(word)))
-        })
+    Verb::ALL.into_iter().find(|verb| verb.name() == word).ok_or_else(|| {
+        let remedy = match nearest(word, Verb::ALL.map(Verb::name).into_iter().chain(["help"])) {
+            Some(meant) => format!("did you mean `sortie {meant}`?"),
+            None => "`sortie --help` lists the commands".to_owned(),
+        };
+        Failure::Usage(format!("unknown command `{}`; {remedy}", shown(word)))
+    })
 }
 
 fn interval(word: &str) -> Result<u32, Failure> {
-    let seconds = word
-        .parse()
-        .ok()
-        .filter(|seconds| (1..=INTERVAL_SECONDS_MAX).contains(seconds));
+    let seconds = word.parse().ok().filter(|seconds| (1..=INTERVAL_SECONDS_MAX).contains(seconds));
     seconds.ok_or_else(|| {
         Failure::Usage(format!(
             "`--interval` takes whole seconds from 1 to {INTERVAL_SECONDS_MAX}, not `{}`",
@@ -292,48 +263,35 @@ fn interval(word: &str) -> Result<u32, Failure> {
 fn unknown_option(option: &str, verb: Option<Verb>) -> Failure {
     let name = option.trim_start_matches('-');
     let elsewhere = || OPTIONS.iter().find(|other| other.name == name);
-    let known = OPTIONS
-        .iter()
-        .filter(|option| option.fits(verb))
-        .map(|option| option.name);
+    let known = OPTIONS.iter().filter(|option| option.fits(verb)).map(|option| option.name);
     let option = shown(option);
-    Failure::Usage(
-        match (verb, nearest(name, known.chain(["help", "version"]))) {
-            (Some(verb), Some(meant)) => {
+    Failure::Usage(match (verb, nearest(name, known.chain(["help", "version"]))) {
+        (Some(verb), Some(meant)) => {
+            format!(
+                "unknown option `{option}` for `sortie {}`; did you mean `--{meant}`?",
+                verb.name()
+            )
+        }
+        (Some(verb), None) => {
+            format!("unknown option `{option}` for `sortie {}`; see `sortie help {0}`", verb.name())
+        }
+        (None, Some(meant)) => format!("unknown option `{option}`; did you mean `--{meant}`?"),
+        (None, None) => match elsewhere().and_then(|other| other.verbs.first()) {
+            Some(verb) => {
                 format!(
-                    "unknown option `{option}` for `sortie {}`; did you mean `--{meant}`?",
+                    "`{option}` stands after its command, as in `sortie {} {option}`",
                     verb.name()
                 )
             }
-            (Some(verb), None) => {
-                format!(
-                    "unknown option `{option}` for `sortie {}`; see `sortie help {0}`",
-                    verb.name()
-                )
-            }
-            (None, Some(meant)) => format!("unknown option `{option}`; did you mean `--{meant}`?"),
-            (None, None) => match elsewhere().and_then(|other| other.verbs.first()) {
-                Some(verb) => {
-                    format!(
-                        "`{option}` stands after its command, as in `sortie {} {option}`",
-                        verb.name()
-                    )
-                }
-                None => format!("unknown option `{option}`; see `sortie --help`"),
-            },
+            None => format!("unknown option `{option}`; see `sortie --help`"),
         },
-    )
+    })
 }
 
 fn not_understood(error: &lexopt::Error) -> Failure {
     Failure::Usage(match error {
-        lexopt::Error::MissingValue {
-            option: Some(option),
-        } => {
-            format!(
-                "`{}` needs a value after it; see `sortie --help`",
-                shown(option)
-            )
+        lexopt::Error::MissingValue { option: Some(option) } => {
+            format!("`{}` needs a value after it; see `sortie --help`", shown(option))
         }
         lexopt::Error::UnexpectedValue { option, .. } => {
             format!("`{}` takes no value; see `sortie --help`", shown(option))

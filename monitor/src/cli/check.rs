@@ -57,12 +57,7 @@ struct Report {
 /// Prints the result. Fails with the code the agent would fail with.
 pub fn run(config: &Config, options: args::Check) -> Result<(), Failure> {
     let (checks, failure) = checks(config);
-    let report = Report {
-        version: 1,
-        kernel: attach::release(),
-        ready: failure.is_none(),
-        checks,
-    };
+    let report = Report { version: 1, kernel: attach::release(), ready: failure.is_none(), checks };
     if options.json {
         let json = serde_json::to_string_pretty(&report)
             .map_err(|error| Failure::io("cannot write JSON", error.into()))?;
@@ -74,11 +69,7 @@ pub fn run(config: &Config, options: args::Check) -> Result<(), Failure> {
 }
 
 fn checks(config: &Config) -> (Vec<Check>, Option<AttachError>) {
-    let order = Order {
-        object: None,
-        flows_max: 256,
-        datagrams_max: 256,
-    };
+    let order = Order { object: None, flows_max: 256, datagrams_max: 256 };
     let root = (!config.cgroup_root.as_os_str().is_empty()).then_some(&*config.cgroup_root);
     let attached = attach::attach(&order, root);
     let mut checks = vec![kernel(), cgroup2(root), rights(&attached)];
@@ -97,11 +88,7 @@ fn kernel() -> Check {
         since: "5.10",
         found: release,
         lost: "sortie does not run",
-        remedy: if old {
-            "update the kernel to 5.10 or newer".to_owned()
-        } else {
-            String::new()
-        },
+        remedy: if old { "update the kernel to 5.10 or newer".to_owned() } else { String::new() },
     }
 }
 
@@ -118,11 +105,7 @@ fn cgroup2(root: Option<&Path>) -> Check {
     };
     Check {
         name: "cgroup2 tree".to_owned(),
-        status: if found.is_ok() {
-            Status::Ok
-        } else {
-            Status::Missing
-        },
+        status: if found.is_ok() { Status::Ok } else { Status::Missing },
         required: true,
         since: "4.5",
         found: match &found {
@@ -141,11 +124,9 @@ fn rights(attached: &Result<attach::Attached, AttachError>) -> Check {
         Err(AttachError::NoRights) => {
             (Status::Missing, "none", "run it as root: sudo sortie check")
         }
-        Err(AttachError::Load(LoadError::Denied(why))) => (
-            Status::Missing,
-            why.as_str(),
-            "run it as root: sudo sortie check",
-        ),
+        Err(AttachError::Load(LoadError::Denied(why))) => {
+            (Status::Missing, why.as_str(), "run it as root: sudo sortie check")
+        }
         Err(AttachError::Load(_) | AttachError::Refused(..) | AttachError::Occupied(..))
         | Ok(_) => (Status::Ok, "BPF, NET_ADMIN", ""),
         Err(_) => (Status::Unknown, "not reached", ""),
@@ -167,10 +148,8 @@ fn hooks(attached: &Result<attach::Attached, AttachError>) -> Vec<Check> {
         Ok(_) => None,
         Err(AttachError::Refused(program, why)) => Some((program.as_str(), why.clone())),
         Err(AttachError::Occupied(hook, cgroup)) => {
-            let why = format!(
-                "a program that tolerates no other is attached at {}",
-                cgroup.display()
-            );
+            let why =
+                format!("a program that tolerates no other is attached at {}", cgroup.display());
             Some((*hook, why))
         }
         Err(_) => Some(("", String::new())),
@@ -233,11 +212,7 @@ fn sockets() -> Check {
     let listed = sock_diag::sockets();
     Check {
         name: "list of sockets (sock_diag)".to_owned(),
-        status: if listed.is_ok() {
-            Status::Ok
-        } else {
-            Status::Missing
-        },
+        status: if listed.is_ok() { Status::Ok } else { Status::Missing },
         required: false,
         since: "3.3",
         found: match &listed {

@@ -74,20 +74,14 @@ fn read(stream: &mut UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
             Err(error) => return Err(error),
         };
         if answer.len() + read > ANSWER_BYTES_MAX {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "it is longer than 64 MiB",
-            ));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 64 MiB"));
         }
         answer.extend_from_slice(chunk.get(..read).unwrap_or_default());
     }
 }
 
 fn late() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::TimedOut,
-        "none came within 10 seconds; is the agent stopped?",
-    )
+    io::Error::new(io::ErrorKind::TimedOut, "none came within 10 seconds; is the agent stopped?")
 }
 
 /// Why there is no connection, and what to do.
@@ -95,9 +89,7 @@ fn refused(error: io::Error, path: &Path, config: &Config) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound
         | io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::NotADirectory => Failure::NoAgent {
-            socket: path.to_owned(),
-        },
+        | io::ErrorKind::NotADirectory => Failure::NoAgent { socket: path.to_owned() },
         io::ErrorKind::PermissionDenied => Failure::Privileges {
             what: format!("you may not ask the agent at {}", path.display()),
             remedy: match config.socket_group.as_str() {

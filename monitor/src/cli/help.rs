@@ -115,23 +115,13 @@ fn options(wanted: impl Fn(&Opt) -> bool) -> String {
         .iter()
         .filter(|option| wanted(option))
         .map(|option| {
-            let value = option
-                .value
-                .map(|value| format!(" {value}"))
-                .unwrap_or_default();
+            let value = option.value.map(|value| format!(" {value}")).unwrap_or_default();
             (format!("    --{}{value}", option.name), option.doc)
         })
         .collect();
-    rows.push((
-        "-h, --help".to_owned(),
-        "Explain the program or the command",
-    ));
+    rows.push(("-h, --help".to_owned(), "Explain the program or the command"));
     rows.push(("-V, --version".to_owned(), "Print the version"));
-    let width = rows
-        .iter()
-        .map(|(option, _)| option.len())
-        .max()
-        .unwrap_or_default();
+    let width = rows.iter().map(|(option, _)| option.len()).max().unwrap_or_default();
     let mut text = String::new();
     for (option, doc) in rows {
         // Writing to a `String` cannot fail.
@@ -176,12 +166,7 @@ mod tests {
     use super::*;
 
     fn all_topics() -> Vec<Topic> {
-        let mut topics = vec![
-            Topic::Short,
-            Topic::Program,
-            Topic::Config,
-            Topic::ExitCodes,
-        ];
+        let mut topics = vec![Topic::Short, Topic::Program, Topic::Config, Topic::ExitCodes];
         topics.extend(Verb::ALL.map(Topic::Of));
         topics
     }
@@ -190,10 +175,7 @@ mod tests {
     fn every_text_fits_a_terminal_of_80_columns() {
         for topic in all_topics() {
             for line in text(topic).lines() {
-                assert!(
-                    line.chars().count() <= 80 || topic == Topic::Config,
-                    "{line}"
-                );
+                assert!(line.chars().count() <= 80 || topic == Topic::Config, "{line}");
                 assert_eq!(line, line.trim_end(), "{topic:?}");
             }
         }
@@ -202,27 +184,17 @@ mod tests {
     #[test]
     fn the_list_of_commands_is_complete() {
         for verb in Verb::ALL {
-            assert!(
-                COMMANDS.contains(&format!("\n  {} ", verb.name())),
-                "{verb:?}"
-            );
+            assert!(COMMANDS.contains(&format!("\n  {} ", verb.name())), "{verb:?}");
         }
     }
 
     #[test]
     fn every_exit_code_and_key_is_explained() {
         for exit in Exit::ALL {
-            assert!(
-                exit_codes().contains(&format!("\n  {:2}  ", exit.code())),
-                "{exit:?}"
-            );
+            assert!(exit_codes().contains(&format!("\n  {:2}  ", exit.code())), "{exit:?}");
         }
         for key in KEYS {
-            assert!(
-                config().contains(&format!("\n  {} = ", key.name)),
-                "{}",
-                key.name
-            );
+            assert!(config().contains(&format!("\n  {} = ", key.name)), "{}", key.name);
         }
     }
 }

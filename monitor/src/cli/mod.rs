@@ -30,17 +30,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Columns for a table that is printed once.
 fn columns() -> usize {
-    let set = || {
-        env::var("COLUMNS")
-            .ok()?
-            .parse()
-            .ok()
-            .filter(|&columns| columns > 0)
-    };
-    screen::size()
-        .map(|(columns, _)| columns)
-        .or_else(set)
-        .unwrap_or(COLUMNS_DEFAULT)
+    let set = || env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns > 0);
+    screen::size().map(|(columns, _)| columns).or_else(set).unwrap_or(COLUMNS_DEFAULT)
 }
 
 /// Whether colours are wanted: on a terminal that has them, unless `NO_COLOR` is set
@@ -57,8 +48,5 @@ fn is_dumb() -> bool {
 
 /// Lines, each with its newline.
 fn joined(lines: &[String]) -> String {
-    lines
-        .iter()
-        .flat_map(|line| [line.as_str(), "\n"])
-        .collect()
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }

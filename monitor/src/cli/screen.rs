@@ -22,11 +22,7 @@ impl Screen {
     /// Takes the terminal: keys come one by one, and are not shown.
     pub(super) fn enter() -> Result<Self, Failure> {
         let stdin = io::stdin();
-        let keyboard = if isatty(&stdin) {
-            tcgetattr(&stdin).ok()
-        } else {
-            None
-        };
+        let keyboard = if isatty(&stdin) { tcgetattr(&stdin).ok() } else { None };
         let screen = Self { keyboard };
         if let Some(before) = &screen.keyboard {
             let mut raw = before.clone();
@@ -40,10 +36,7 @@ impl Screen {
     }
 
     /// Replaces what is shown, without a moment of emptiness.
-    #[expect(
-        clippy::unused_self,
-        reason = "drawing without having entered would spoil a terminal"
-    )]
+    #[expect(clippy::unused_self, reason = "drawing without having entered would spoil a terminal")]
     pub(super) fn draw(&self, lines: &[String]) -> Result<(), Failure> {
         // A line is emptied before it is written: after a line as wide as the terminal the cursor
         // stands on its last character, and would erase that.

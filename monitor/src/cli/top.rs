@@ -36,12 +36,7 @@ pub fn run(config: &Config, args: args::Top) -> Result<(), Failure> {
     if args.once || !io::stdout().is_terminal() || super::is_dumb() {
         thread::sleep(interval);
         let second = client::snapshot(config)?;
-        let view = view(
-            &second,
-            Some(&first),
-            args.all,
-            (super::columns(), usize::MAX),
-        );
+        let view = view(&second, Some(&first), args.all, (super::columns(), usize::MAX));
         return super::print(&super::joined(&render(&view)));
     }
     live(config, args.all, interval, first)
@@ -95,14 +90,7 @@ fn view<'a>(
 ) -> View<'a> {
     let height = Some(height).filter(|&height| height < usize::MAX);
     let rates = Rates::Since(previous);
-    View {
-        document,
-        rates,
-        loopback,
-        width,
-        height,
-        colour: super::colour(),
-    }
+    View { document, rates, loopback, width, height, colour: super::colour() }
 }
 
 /// What ended a wait.
@@ -143,9 +131,7 @@ fn watch_keys(events: Sender<Event>) {
 /// Turns the signals that end a program into an event.
 fn watch_signals(events: Sender<Event>) -> Result<(), Failure> {
     let failed = |error| Failure::io("cannot watch for signals", error);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let runtime = runtime.map_err(failed)?;
     let (mut interrupt, mut terminate, mut hangup) = {
         let _inside = runtime.enter();

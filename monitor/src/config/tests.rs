@@ -143,17 +143,9 @@ fn broken_toml_names_the_line() {
 
 #[test]
 fn a_file_that_was_asked_for_must_be_there() {
-    let error = load(Some(Path::new("/nonexistent/sortie.toml")))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("/nonexistent/sortie.toml: cannot be read: No such file"),
-        "{error}"
-    );
-    assert!(
-        error.ends_with("correct the path, or leave out `--config`"),
-        "{error}"
-    );
+    let error = load(Some(Path::new("/nonexistent/sortie.toml"))).unwrap_err().to_string();
+    assert!(error.starts_with("/nonexistent/sortie.toml: cannot be read: No such file"), "{error}");
+    assert!(error.ends_with("correct the path, or leave out `--config`"), "{error}");
 }
 
 #[test]
@@ -174,10 +166,7 @@ fn documentation_is_fresh() {
             stale.push(name);
         }
     }
-    assert!(
-        stale.is_empty(),
-        "{stale:?} did not match the table and were rewritten: review them"
-    );
+    assert!(stale.is_empty(), "{stale:?} did not match the table and were rewritten: review them");
 }
 
 /// `sortie.toml`: every key with its default, as a comment.
@@ -192,13 +181,7 @@ fn example() -> String {
             writeln!(text, "#{line}").unwrap();
         }
         writeln!(text, "# Takes {}.", key.accepts).unwrap();
-        writeln!(
-            text,
-            "#{} = {}",
-            key.name,
-            Config::default().get(key.name).unwrap()
-        )
-        .unwrap();
+        writeln!(text, "#{} = {}", key.name, Config::default().get(key.name).unwrap()).unwrap();
     }
     text
 }
@@ -215,12 +198,7 @@ fn markdown() -> String {
     );
     for key in KEYS {
         let default = Config::default().get(key.name).unwrap();
-        writeln!(
-            text,
-            "| [`{0}`](#{0}) | `{default}` | {1} |",
-            key.name, key.accepts
-        )
-        .unwrap();
+        writeln!(text, "| [`{0}`](#{0}) | `{default}` | {1} |", key.name, key.accepts).unwrap();
     }
     for key in KEYS {
         let doc: Vec<&str> = key.doc.iter().map(|line| line.trim()).collect();

@@ -41,7 +41,7 @@ pub(super) async fn serve(listener: UnixListener, source: mpsc::Sender<Ask>) -> 
                 });
             }
             Err(error) => {
-                log::warn!("cannot accept on the control socket: {error}");
+                ::log::warn!("cannot accept on the control socket: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -66,11 +66,7 @@ async fn question(client: &mut UnixStream) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     let mut chunk = [0; QUESTION_BYTES_MAX];
     while line.len() < QUESTION_BYTES_MAX {
-        let read = client
-            .read(&mut chunk)
-            .await
-            .ok()
-            .filter(|read| *read > 0)?;
+        let read = client.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
         line.extend_from_slice(chunk.get(..read)?);
         if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
             line.truncate(end);

@@ -34,7 +34,7 @@ pub(super) fn adopt(kernel: &Attached, own_netns: u32, now: Now) {
         let noted = sock_diag::borrow(holder)
             .and_then(|descriptor| kernel.owners.set(descriptor.as_fd(), &owner));
         if let Err(error) = noted {
-            log::info!("cannot note who listens on a socket: {error}");
+            ::log::info!("cannot note who listens on a socket: {error}");
         }
     }
 }

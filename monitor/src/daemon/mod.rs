@@ -3,6 +3,7 @@
 
 mod control;
 mod listeners;
+mod log;
 mod place;
 mod refusal;
 mod shore;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use aya::maps::{MapData, RingBuf};
 use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -45,6 +46,7 @@ const FRESH: Duration = Duration::from_millis(20);
 ///
 /// Whatever keeps it from starting. Once it runs, it goes on.
 pub fn run(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<(), Failure> {
+    log::start(config.log_level.filter());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -59,31 +61,60 @@ pub fn start_failure(error: AttachError) -> Failure {
 }
 
 async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<(), Failure> {
-    let failed = |what: &'static str| move |error: io::Error| Failure::io(what, error);
     // Everything that may be in the way is tried before the kernel is touched.
     attach::check_rights().map_err(refusal::attach)?;
     let listener = listen(config, file).await?;
     let place = Place::take(&config.runtime_dir)?;
     let control = place.listen(&config.socket_group)?;
-    let mut end = signal(SignalKind::terminate()).map_err(failed("cannot wait for SIGTERM"))?;
-    let mut interrupt =
-        signal(SignalKind::interrupt()).map_err(failed("cannot wait for SIGINT"))?;
-    let (mut shore, ring) = Shore::start(config, object)?;
+    let end = Signals::new().map_err(|error| Failure::io("cannot wait for signals", error))?;
+    let (shore, ring) = Shore::start(config, object)?;
     #[expect(
         deprecated,
         reason = "its successor is unsafe; aya's ring buffer keeps its descriptor open"
     )]
-    let mut ring = AsyncFd::new(ring).map_err(failed("cannot wait for the ring buffer"))?;
+    let ring = AsyncFd::new(ring).map_err(waiting)?;
 
-    let (source, mut asks) = mpsc::channel(ASKS_MAX);
+    let (source, asks) = mpsc::channel(ASKS_MAX);
     let mut tasks = tokio::task::JoinSet::new();
     announce(config, listener, control, &source, &mut tasks)?;
     drop(source);
-
     let interval = Duration::from_secs(config.drain_interval_seconds.into());
-    let mut wake: Option<Instant> = None;
-    let mut latest: Option<(Instant, Arc<Snapshot>)> = None;
+    watch(Watch { shore, wake: None, latest: None, interval }, ring, asks, end).await
+}
+
+fn waiting(error: io::Error) -> Failure {
+    Failure::io("cannot wait for the ring buffer", error)
+}
+
+/// The signals that end the agent.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for whatever comes next, until a signal says that it is enough.
+async fn watch(
+    mut watch: Watch,
+    mut ring: AsyncFd<RingBuf<MapData>>,
+    mut asks: mpsc::Receiver<Ask>,
+    mut end: Signals,
+) -> Result<(), Failure> {
     loop {
+        let wake = watch.wake;
         let due = async {
             match wake {
                 Some(wake) => tokio::time::sleep_until(wake).await,
@@ -94,44 +125,71 @@ async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<
             // The kernel first: a process may be gone in a millisecond.
             biased;
             ready = ring.readable_mut() => {
-                let mut ready = ready.map_err(failed("cannot wait for the ring buffer"))?;
-                let heard = read_ring(&mut shore, ready.get_inner_mut());
+                let mut ready = ready.map_err(waiting)?;
+                let heard = read_ring(&mut watch.shore, ready.get_inner_mut());
                 ready.clear_ready();
-                if heard.pressure {
-                    shore.drain(true);
-                }
-                if heard.processes {
-                    let settled = Instant::now() + SETTLE;
-                    wake = Some(wake.map_or(settled, |wake| wake.min(settled)));
-                }
+                watch.heard(heard);
             }
-            _ = end.recv() => break,
-            _ = interrupt.recv() => break,
-            Some(Ask { reply }) = asks.recv() => {
-                if reply.is_closed() {
-                    continue;
-                }
-                let snapshot = match &latest {
-                    Some((taken, snapshot)) if taken.elapsed() < FRESH => Arc::clone(snapshot),
-                    _ => {
-                        shore.drain(false);
-                        let snapshot = Arc::new(shore.snapshot());
-                        latest = Some((Instant::now(), Arc::clone(&snapshot)));
-                        snapshot
-                    }
-                };
-                // Nobody may be waiting any more.
-                let _ = reply.send(snapshot);
-            }
-            () = due => {
-                latest = None;
-                wake = shore.drain(false).then(|| Instant::now() + interval);
-            }
+            () = end.any() => break,
+            Some(ask) = asks.recv() => watch.answer(ask),
+            () = due => watch.due(),
         }
     }
-    shore.drain(false);
-    place::say(&format!("stopping; {}", summary(&shore.snapshot())));
+    watch.shore.drain(false);
+    place::say(&format!("stopping; {}", summary(&watch.shore.snapshot())));
     Ok(())
+}
+
+/// The state of the loop.
+struct Watch {
+    shore: Shore,
+    /// When to look at the tables unasked; never while nothing happens.
+    wake: Option<Instant>,
+    latest: Option<(Instant, Arc<Snapshot>)>,
+    interval: Duration,
+}
+
+impl Watch {
+    fn heard(&mut self, heard: Heard) {
+        if heard.pressure {
+            self.shore.drain(true);
+        }
+        if heard.processes {
+            self.wake_in(SETTLE);
+        }
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        if ask.reply.is_closed() {
+            return;
+        }
+        let snapshot = match &self.latest {
+            Some((taken, snapshot)) if taken.elapsed() < FRESH => Arc::clone(snapshot),
+            _ => {
+                if self.shore.drain(false) {
+                    self.wake_in(self.interval);
+                }
+                let snapshot = Arc::new(self.shore.snapshot());
+                self.latest = Some((Instant::now(), Arc::clone(&snapshot)));
+                snapshot
+            }
+        };
+        // Nobody may be waiting any more.
+        let _ = ask.reply.send(snapshot);
+    }
+
+    fn due(&mut self) {
+        self.latest = None;
+        self.wake = None;
+        if self.shore.drain(false) {
+            self.wake_in(self.interval);
+        }
+    }
+
+    fn wake_in(&mut self, delay: Duration) {
+        let at = Instant::now() + delay;
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
 }
 
 /// Binds the address of `listen`; `None` when there is to be none.
@@ -143,9 +201,9 @@ async fn listen(config: &Config, file: &Path) -> Result<Option<TcpListener>, Fai
         .map_err(|error| refusal::listen(file, &config.listen, &error))?;
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(Some(listener)),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Failure::PortInUse {
-            address: address.to_string(),
-        }),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(Failure::PortInUse { address: address.to_string() })
+        }
         Err(error) => Err(Failure::io(format!("cannot listen on {address}"), error)),
     }
 }
@@ -200,10 +258,6 @@ fn read_ring(shore: &mut Shore, ring: &mut RingBuf<MapData>) -> Heard {
 
 fn summary(snapshot: &Snapshot) -> String {
     let apps = snapshot.apps.len();
-    let bytes: u64 = snapshot
-        .apps
-        .iter()
-        .map(|app| app.total(|_| true).tx.bytes)
-        .sum();
+    let bytes: u64 = snapshot.apps.iter().map(|app| app.total(|_| true).tx.bytes).sum();
     format!("{apps} apps sent {bytes} bytes since the start")
 }

@@ -26,15 +26,8 @@ pub(super) struct Place {
 impl Place {
     /// Makes the directory and takes its lock.
     pub(super) fn take(directory: &Path) -> Result<Self, Failure> {
-        let unusable = |source| Failure::RuntimeDir {
-            path: directory.to_owned(),
-            source,
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(directory)
-            .map_err(unusable)?;
+        let unusable = |source| Failure::RuntimeDir { path: directory.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(unusable)?;
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
@@ -50,28 +43,19 @@ impl Place {
                 // The other agent writes its id after it has the lock: it may not be there yet.
                 let _ = (&mut lock).take(16).read_to_string(&mut pid);
                 let pid = pid.trim().parse().ok();
-                return Err(Failure::AgentRunning {
-                    runtime_dir: directory.to_owned(),
-                    pid,
-                });
+                return Err(Failure::AgentRunning { runtime_dir: directory.to_owned(), pid });
             }
             Err(error) => return Err(unusable(error.into())),
         }
         lock.set_len(0).map_err(unusable)?;
         writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
-        Ok(Self {
-            directory: directory.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
     /// Listens on the control socket. Only root may ask, and `group` unless it is empty.
     pub(super) fn listen(&self, group: &str) -> Result<UnixListener, Failure> {
         let path = self.directory.join(SOCKET);
-        let unusable = |source| Failure::RuntimeDir {
-            path: path.clone(),
-            source,
-        };
+        let unusable = |source| Failure::RuntimeDir { path: path.clone(), source };
         // A socket left by an agent that was killed: its lock is ours, so nobody listens on it.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),

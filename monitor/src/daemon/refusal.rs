@@ -14,9 +14,7 @@ const KERNEL_MIN: &str = "5.10";
 
 pub(super) fn listen(file: &Path, address: &str, error: &ListenError) -> Failure {
     match error {
-        ListenError::Exposed(_) => Failure::NotLoopback {
-            address: address.to_owned(),
-        },
+        ListenError::Exposed(_) => Failure::NotLoopback { address: address.to_owned() },
         ListenError::Syntax(_) => Failure::Config(ConfigError {
             file: file.to_owned(),
             line: None,
@@ -27,20 +25,14 @@ pub(super) fn listen(file: &Path, address: &str, error: &ListenError) -> Failure
 
 pub(super) fn attach(error: AttachError) -> Failure {
     match error {
-        AttachError::KernelTooOld(running) => Failure::KernelTooOld {
-            running,
-            needed: KERNEL_MIN,
-        },
+        AttachError::KernelTooOld(running) => Failure::KernelTooOld { running, needed: KERNEL_MIN },
         AttachError::NoCgroup2 => Failure::NoCgroup2 { root: None },
         AttachError::CgroupV1Only => Failure::CgroupV1Only,
         AttachError::Root(root) => Failure::NoCgroup2 { root: Some(root) },
         AttachError::NoRights => no_rights(),
         AttachError::Load(error) => load(error),
         AttachError::Refused(program, log) => Failure::Verifier { program, log },
-        AttachError::Occupied(hook, cgroup) => Failure::HookTaken {
-            hook: hook.to_owned(),
-            cgroup,
-        },
+        AttachError::Occupied(hook, cgroup) => Failure::HookTaken { hook: hook.to_owned(), cgroup },
         AttachError::Io(what, source) => Failure::io(what, source),
     }
 }

@@ -122,7 +122,7 @@ impl Shore {
             }
             Ok(RingEvent::Pressure) => Record::Pressure,
             Err(error) => {
-                log::warn!("a record of the kernel could not be read: {error:?}");
+                ::log::warn!("a record of the kernel could not be read: {error:?}");
                 self.tell(Input::BadRecord(error));
                 Record::Bad
             }
@@ -147,21 +147,21 @@ impl Shore {
                 for cookie in cookies {
                     match self.kernel.flows.delete(&cookie.to_ne_bytes()) {
                         Ok(deleted) => self.deleted += u64::from(deleted),
-                        Err(error) => log::warn!("cannot delete a socket from a table: {error}"),
+                        Err(error) => ::log::warn!("cannot delete a socket from a table: {error}"),
                     }
                 }
             }
             Command::DeleteSettled(keys) => {
                 for key in keys {
                     if let Err(error) = self.kernel.settled.delete(&key) {
-                        log::warn!("cannot delete sums from a table: {error}");
+                        ::log::warn!("cannot delete sums from a table: {error}");
                     }
                 }
             }
             Command::DeletePeers(keys) => {
                 for key in keys {
                     if let Err(error) = self.kernel.datagrams.delete(&key) {
-                        log::warn!("cannot delete a peer from the kernel's table: {error}");
+                        ::log::warn!("cannot delete a peer from the kernel's table: {error}");
                     }
                 }
             }
@@ -177,10 +177,7 @@ impl Shore {
         }
         let pressure = pressure || self.is_half_full();
         self.turn();
-        self.tell(Input::DrainBegins {
-            epoch: self.epoch,
-            pressure,
-        });
+        self.tell(Input::DrainBegins { epoch: self.epoch, pressure });
         self.work();
         self.read_tables(start);
         self.tell(Input::DrainEnds);
@@ -202,7 +199,7 @@ impl Shore {
             }
         });
         if let Err(error) = read {
-            log::error!("cannot read the kernel's table of settled sockets: {error}");
+            ::log::error!("cannot read the kernel's table of settled sockets: {error}");
         }
         let mut lanes = Vec::with_capacity(kernel.cpus);
         let read = kernel.flows.read(|key, values| {
@@ -211,7 +208,7 @@ impl Shore {
             agent.handle(Input::Socket(&lanes), now);
         });
         if let Err(error) = read {
-            log::error!("cannot read the kernel's table of sockets: {error}");
+            ::log::error!("cannot read the kernel's table of sockets: {error}");
         }
         let mut lanes = Vec::with_capacity(kernel.cpus);
         let read = kernel.datagrams.read(|key, values| {
@@ -220,7 +217,7 @@ impl Shore {
             agent.handle(Input::Peer(&lanes), now);
         });
         if let Err(error) = read {
-            log::error!("cannot read the kernel's table of peers: {error}");
+            ::log::error!("cannot read the kernel's table of peers: {error}");
         }
     }
 
@@ -238,7 +235,7 @@ impl Shore {
         };
         for pid in self.agent.forget_dead(lives) {
             if let Err(error) = self.kernel.processes.forget(pid) {
-                log::warn!("cannot forget a process in the kernel's table: {error}");
+                ::log::warn!("cannot forget a process in the kernel's table: {error}");
             }
         }
     }
@@ -261,45 +258,35 @@ impl Shore {
             press_at: capacity / 4 * 3,
         };
         if let Err(error) = self.kernel.settings.set(&settings) {
-            log::error!("cannot tell the programs of a new look: {error}");
+            ::log::error!("cannot tell the programs of a new look: {error}");
         }
         // A program that began before may still be settling a flow, which would be seen twice. Without
         // settling there is nothing to wait for.
-        let settled = self
-            .kernel
-            .stats
-            .stats()
-            .map_or(self.settled, |stats| stats.settled);
+        let settled = self.kernel.stats.stats().map_or(self.settled, |stats| stats.settled);
         let (used, _) = self.kernel.flows.fill();
         let settles = settled != self.settled || used >= capacity / 16;
         self.settled = settled;
         if settles && let Err(error) = tables::wait_for_programs() {
-            log::info!("cannot wait for the programs: {error}");
+            ::log::info!("cannot wait for the programs: {error}");
         }
     }
 
     fn read_interfaces(&mut self) {
         match interfaces::read() {
             Ok(interfaces) => self.tell(Input::Interfaces(interfaces)),
-            Err(error) => log::warn!("cannot read the interfaces' counters: {error}"),
+            Err(error) => ::log::warn!("cannot read the interfaces' counters: {error}"),
         }
     }
 
     fn index_applications(&mut self) {
         let mut index = DesktopIndex::default();
-        self.applications
-            .take_files()
-            .for_each(|file| index.insert(&file));
+        self.applications.take_files().for_each(|file| index.insert(&file));
         self.tell(Input::Desktop(index));
     }
 
     /// The state as it is.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let stats = self
-            .kernel
-            .stats
-            .stats()
-            .unwrap_or(monitor_ebpf::StatsRecord::ZERO);
+        let stats = self.kernel.stats.stats().unwrap_or(monitor_ebpf::StatsRecord::ZERO);
         let (flows, flows_max) = self.kernel.flows.fill();
         let (datagrams, datagrams_max) = self.kernel.datagrams.fill();
         let (settled, settled_max) = self.kernel.settled.fill();
@@ -332,14 +319,8 @@ impl Shore {
             .zip(causes)
             .map(|(cause, over)| {
                 let counters = over.counters;
-                let tx = Volume {
-                    bytes: counters.tx_bytes,
-                    packets: counters.tx_packets,
-                };
-                let rx = Volume {
-                    bytes: counters.rx_bytes,
-                    packets: counters.rx_packets,
-                };
+                let tx = Volume { bytes: counters.tx_bytes, packets: counters.tx_packets };
+                let rx = Volume { bytes: counters.rx_bytes, packets: counters.rx_packets };
                 (code(cause), tx, rx)
             })
             .collect()
@@ -352,19 +333,14 @@ fn find_sockets() -> Option<SocketList> {
     let (sockets, namespaces) = match sock_diag::sockets_everywhere(proc_root) {
         Ok(found) => found,
         Err(error) => {
-            log::info!("cannot list sockets: {error}");
+            ::log::info!("cannot list sockets: {error}");
             return None;
         }
     };
     let by_inode = sock_diag::holders(proc_root);
     let holder = |inode: &u64| by_inode.get(inode).map(|holder| holder.pid);
-    let holders = sockets
-        .iter()
-        .map(|(cookie, socket)| (*cookie, holder(&socket.inode)));
-    Some(SocketList {
-        holders: holders.collect(),
-        has_other_namespaces: namespaces > 0,
-    })
+    let holders = sockets.iter().map(|(cookie, socket)| (*cookie, holder(&socket.inode)));
+    Some(SocketList { holders: holders.collect(), has_other_namespaces: namespaces > 0 })
 }
 
 /// The cookie of the agent's network namespace, as the programs see it: they have just noted it with a
@@ -378,8 +354,6 @@ fn own_netns(kernel: &Attached) -> u32 {
     };
     let key = cookie.to_ne_bytes();
     let lanes = kernel.flows.get(&key).unwrap_or_default();
-    let owner = lanes
-        .iter()
-        .find_map(|lane| decode::flow(&key, lane)?.owner);
+    let owner = lanes.iter().find_map(|lane| decode::flow(&key, lane)?.owner);
     owner.map_or(0, |owner| owner.netns)
 }

@@ -39,9 +39,7 @@ pub fn ring_record(bytes: &[u8]) -> Result<RingEvent, DecodeError> {
     match header.kind {
         record_kind::PROCESS => {
             let record = ProcessRecord::read(bytes).ok_or(DecodeError::Truncated)?;
-            owner(&record.owner)
-                .map(RingEvent::Process)
-                .ok_or(DecodeError::Truncated)
+            owner(&record.owner).map(RingEvent::Process).ok_or(DecodeError::Truncated)
         }
         record_kind::PRESSURE => Ok(RingEvent::Pressure),
         unknown => Err(DecodeError::UnknownKind(unknown)),
@@ -119,14 +117,8 @@ pub fn settled(key: &[u8], value: &[u8]) -> Option<Settled> {
 
 fn counters(counters: &FlowCounters) -> Counters {
     Counters {
-        tx: Volume {
-            bytes: counters.tx_bytes,
-            packets: counters.tx_packets,
-        },
-        rx: Volume {
-            bytes: counters.rx_bytes,
-            packets: counters.rx_packets,
-        },
+        tx: Volume { bytes: counters.tx_bytes, packets: counters.tx_packets },
+        rx: Volume { bytes: counters.rx_bytes, packets: counters.rx_packets },
     }
 }
 
@@ -174,10 +166,7 @@ mod tests {
             unreachable!("a process record")
         };
         assert_eq!((owner.pid, owner.uid, owner.cgroup_id), (1234, 1000, 42));
-        assert_eq!(
-            (owner.opened_ns, owner.comm.to_text().as_str()),
-            (7_000, "curl")
-        );
+        assert_eq!((owner.opened_ns, owner.comm.to_text().as_str()), (7_000, "curl"));
     }
 
     #[test]
@@ -193,18 +182,12 @@ mod tests {
     fn an_unknown_kind_is_told_apart() {
         let error = ring_record(&process_record(900, 56, b""));
         assert_eq!(error, Err(DecodeError::UnknownKind(900)));
-        assert_eq!(
-            ring_record(&process_record(2, 8, b"")),
-            Ok(RingEvent::Pressure)
-        );
+        assert_eq!(ring_record(&process_record(2, 8, b"")), Ok(RingEvent::Pressure));
     }
 
     #[test]
     fn a_length_beyond_the_record_is_an_error() {
-        assert_eq!(
-            ring_record(&process_record(1, 57, b"x")),
-            Err(DecodeError::Truncated)
-        );
+        assert_eq!(ring_record(&process_record(1, 57, b"x")), Err(DecodeError::Truncated));
     }
 
     #[test]
@@ -215,10 +198,7 @@ mod tests {
             unreachable!("a process record")
         };
         let name = owner.comm.to_text();
-        assert!(
-            name.starts_with('\u{fffd}') && name.chars().count() <= 16,
-            "{name}"
-        );
+        assert!(name.starts_with('\u{fffd}') && name.chars().count() <= 16, "{name}");
     }
 
     #[test]
@@ -227,9 +207,7 @@ mod tests {
         lane[50..56].copy_from_slice(&[0xff, 0xff, 192, 0, 2, 7]);
         lane[60] = 17;
         let flow = flow(&9_u64.to_ne_bytes(), &lane);
-        let Some(flow) = flow else {
-            unreachable!("long enough")
-        };
+        let Some(flow) = flow else { unreachable!("long enough") };
         assert_eq!(flow.peer.ip, IpAddr::from([192, 0, 2, 7]));
         assert_eq!((flow.cookie, flow.peer.protocol), (9, Protocol::Udp));
         assert_eq!(flow.owner, None, "process 0 is nobody");

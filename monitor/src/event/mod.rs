@@ -98,11 +98,7 @@ pub struct TaskName(pub [u8; 16]);
 impl TaskName {
     /// The name; bytes that are no UTF-8 read as U+FFFD.
     pub fn to_text(self) -> String {
-        let end = self
-            .0
-            .iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(self.0.len());
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());
         String::from_utf8_lossy(self.0.get(..end).unwrap_or_default()).into_owned()
     }
 }
@@ -137,10 +133,7 @@ impl Counters {
             bytes: now.bytes.saturating_sub(then.bytes),
             packets: now.packets.saturating_sub(then.packets),
         };
-        Self {
-            tx: diff(self.tx, earlier.tx),
-            rx: diff(self.rx, earlier.rx),
-        }
+        Self { tx: diff(self.tx, earlier.tx), rx: diff(self.rx, earlier.rx) }
     }
 
     /// Whether nothing was counted.

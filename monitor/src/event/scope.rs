@@ -93,67 +93,29 @@ mod tests {
     use super::*;
 
     fn check(ip: &str, ifindex: u32, scope: Scope) {
-        let Ok(parsed) = ip.parse() else {
-            unreachable!("{ip} is an address")
-        };
+        let Ok(parsed) = ip.parse() else { unreachable!("{ip} is an address") };
         assert_eq!(Scope::of(parsed, ifindex), scope, "{ip} on {ifindex}");
     }
 
     /// The special-purpose registries of IANA, and what lies right beside them.
     #[test]
     fn addresses_have_the_scope_of_their_registry() {
-        for ip in [
-            "127.0.0.1",
-            "127.255.255.255",
-            "::1",
-            "0.0.0.0",
-            "::",
-            "ff01::1",
-        ] {
+        for ip in ["127.0.0.1", "127.255.255.255", "::1", "0.0.0.0", "::", "ff01::1"] {
             check(ip, 2, Scope::Loopback);
         }
-        for ip in [
-            "169.254.1.1",
-            "255.255.255.255",
-            "224.0.0.251",
-            "fe80::1",
-            "ff02::fb",
-        ] {
+        for ip in ["169.254.1.1", "255.255.255.255", "224.0.0.251", "fe80::1", "ff02::fb"] {
             check(ip, 2, Scope::Link);
         }
-        for ip in [
-            "10.0.0.1",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.168.1.1",
-            "100.64.0.1",
-        ] {
+        for ip in ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1"] {
             check(ip, 2, Scope::Lan);
         }
-        for ip in [
-            "100.127.255.255",
-            "239.255.255.250",
-            "fd00::1",
-            "fec0::1",
-            "ff05::2",
-        ] {
+        for ip in ["100.127.255.255", "239.255.255.250", "fd00::1", "fec0::1", "ff05::2"] {
             check(ip, 2, Scope::Lan);
         }
-        for ip in [
-            "172.15.255.255",
-            "172.32.0.1",
-            "100.63.255.255",
-            "100.128.0.1",
-            "1.1.1.1",
-        ] {
+        for ip in ["172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1", "1.1.1.1"] {
             check(ip, 2, Scope::Internet);
         }
-        for ip in [
-            "192.167.1.1",
-            "126.255.255.255",
-            "2606:4700::1111",
-            "2001:db8::1",
-        ] {
+        for ip in ["192.167.1.1", "126.255.255.255", "2606:4700::1111", "2001:db8::1"] {
             check(ip, 2, Scope::Internet);
         }
     }

@@ -23,15 +23,10 @@ pub async fn ask(
 ) -> Result<Arc<Snapshot>, AskError> {
     let answer = async {
         let (reply, answer) = oneshot::channel();
-        source
-            .send(Ask { reply })
-            .await
-            .map_err(|_| AskError::Gone)?;
+        source.send(Ask { reply }).await.map_err(|_| AskError::Gone)?;
         answer.await.map_err(|_| AskError::Gone)
     };
-    tokio::time::timeout(patience, answer)
-        .await
-        .unwrap_or(Err(AskError::Late))
+    tokio::time::timeout(patience, answer).await.unwrap_or(Err(AskError::Late))
 }
 
 /// Why there is no snapshot.

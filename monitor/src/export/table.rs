@@ -56,10 +56,7 @@ pub fn render(view: &View<'_>) -> Vec<String> {
         layout.line(|column| Cell::plain(text::cut_end(column.title(), layout.columns(column))));
     lines.push(paint(view, BOLD, &head));
     let above = lines.len();
-    lines.extend(
-        rows.iter()
-            .map(|row| layout.line(|column| row.cell(column, &layout, view))),
-    );
+    lines.extend(rows.iter().map(|row| layout.line(|column| row.cell(column, &layout, view))));
     fit_height(lines, above, view)
 }
 
@@ -69,14 +66,9 @@ fn fit_height(mut lines: Vec<String>, above: usize, view: &View<'_>) -> Vec<Stri
         return lines;
     };
     lines.truncate(height.saturating_sub(1).max(above));
-    let hidden = rows(view)
-        .len()
-        .saturating_sub(lines.len().saturating_sub(above));
+    let hidden = rows(view).len().saturating_sub(lines.len().saturating_sub(above));
     let apps = if hidden == 1 { "app" } else { "apps" };
-    lines.push(text::cut_end(
-        &format!("… and {hidden} more {apps}"),
-        view.width,
-    ));
+    lines.push(text::cut_end(&format!("… and {hidden} more {apps}"), view.width));
     lines.truncate(height);
     lines
 }
@@ -119,11 +111,7 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
             let counted = |scope: Option<&str>| {
                 view.loopback || scope.is_none_or(|scope| scope != "loopback")
             };
-            let shown = || {
-                app.destinations
-                    .iter()
-                    .filter(|to| counted(to.scope.as_deref()))
-            };
+            let shown = || app.destinations.iter().filter(|to| counted(to.scope.as_deref()));
             Some(Row {
                 name,
                 suffix: suffix(app),
@@ -148,11 +136,7 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
 }
 
 fn display_name(app: &App) -> String {
-    let name = app
-        .name
-        .as_deref()
-        .map(text::clean)
-        .filter(|name| !name.is_empty());
+    let name = app.name.as_deref().map(text::clean).filter(|name| !name.is_empty());
     name.unwrap_or_else(|| text::clean(&app.id))
 }
 
@@ -167,11 +151,7 @@ fn suffix(app: &App) -> Option<String> {
 
 fn total(app: &App, loopback: bool) -> Totals {
     let mut sum = Totals::default();
-    for class in app
-        .classes
-        .iter()
-        .filter(|class| loopback || class.scope != "loopback")
-    {
+    for class in app.classes.iter().filter(|class| loopback || class.scope != "loopback") {
         sum.add(class.totals);
     }
     sum
@@ -184,15 +164,9 @@ fn summary(view: &View<'_>, rows: &[Row<'_>]) -> Vec<String> {
     for row in rows {
         sum.add(row.totals);
     }
-    let age = document
-        .taken_unix_ms
-        .saturating_sub(document.started_unix_ms);
+    let age = document.taken_unix_ms.saturating_sub(document.started_unix_ms);
     let facts = vec![
-        format!(
-            "{} {}",
-            rows.len(),
-            if rows.len() == 1 { "app" } else { "apps" }
-        ),
+        format!("{} {}", rows.len(), if rows.len() == 1 { "app" } else { "apps" }),
         format!("sent {}", text::bytes(sum.sent_bytes)),
         format!("received {}", text::bytes(sum.received_bytes)),
         match age {
@@ -201,11 +175,7 @@ fn summary(view: &View<'_>, rows: &[Row<'_>]) -> Vec<String> {
         },
     ];
     let mut lines = pack(facts, view.width);
-    lines.extend(
-        pack(notes(document), view.width)
-            .iter()
-            .map(|line| paint(view, YELLOW, line)),
-    );
+    lines.extend(pack(notes(document), view.width).iter().map(|line| paint(view, YELLOW, line)));
     lines
 }
 
@@ -214,9 +184,7 @@ fn notes(document: &Document) -> Vec<String> {
     let health = &document.health;
     let mut notes = Vec::new();
     notes.extend(unattributed(document));
-    let unreadable = health
-        .records_truncated
-        .saturating_add(health.records_unknown);
+    let unreadable = health.records_truncated.saturating_add(health.records_unknown);
     for (what, number) in [
         ("records lost", health.records_lost),
         ("records unreadable", unreadable),
@@ -242,14 +210,9 @@ fn notes(document: &Document) -> Vec<String> {
 
 /// How much of what the busiest interface sent is nobody's.
 fn unattributed(document: &Document) -> Option<String> {
-    let outward = document
-        .interfaces
-        .iter()
-        .filter(|interface| interface.name != "lo");
+    let outward = document.interfaces.iter().filter(|interface| interface.name != "lo");
     let busiest = outward.max_by_key(|interface| interface.sent_bytes)?;
-    let known = busiest
-        .attributed_sent_bytes
-        .saturating_add(busiest.link_header_sent_bytes);
+    let known = busiest.attributed_sent_bytes.saturating_add(busiest.link_header_sent_bytes);
     let missing = busiest.sent_bytes.saturating_sub(known);
     // A share of 0 needs no line; in tenths of a percent.
     let share = u128::from(missing) * 1_000 / u128::from(busiest.sent_bytes.max(1));
@@ -258,10 +221,7 @@ fn unattributed(document: &Document) -> Option<String> {
         (_, 0) => "<0.1".to_owned(),
         (_, share) => format!("{}.{}", share / 10, share % 10),
     };
-    Some(format!(
-        "{}: {share} % of the bytes sent are nobody's",
-        text::clean(&busiest.name)
-    ))
+    Some(format!("{}: {share} % of the bytes sent are nobody's", text::clean(&busiest.name)))
 }
 
 /// Items side by side, as many on a line as fit.
@@ -280,19 +240,12 @@ fn pack(items: Vec<String>, width: usize) -> Vec<String> {
 }
 
 fn paint(view: &View<'_>, style: &str, line: &str) -> String {
-    if view.colour && !line.is_empty() {
-        format!("{style}{line}{RESET}")
-    } else {
-        line.to_owned()
-    }
+    if view.colour && !line.is_empty() { format!("{style}{line}{RESET}") } else { line.to_owned() }
 }
 
 impl Row<'_> {
     fn name_columns(&self) -> usize {
-        let suffix = self
-            .suffix
-            .as_ref()
-            .map_or(0, |suffix| 1 + text::columns(suffix));
+        let suffix = self.suffix.as_ref().map_or(0, |suffix| 1 + text::columns(suffix));
         text::columns(&self.name) + suffix
     }
 
@@ -310,11 +263,9 @@ impl Row<'_> {
             Column::ReceivedNow => rate(self.rate.map(|(_, received)| received)),
             Column::Connections => text::count(self.totals.connections),
             Column::Failed => text::count(self.totals.failures),
-            Column::Last => text::span(
-                view.document
-                    .taken_unix_ms
-                    .saturating_sub(self.last_seen_unix_ms),
-            ),
+            Column::Last => {
+                text::span(view.document.taken_unix_ms.saturating_sub(self.last_seen_unix_ms))
+            }
             Column::Destinations => self.top_destinations(layout.columns(column)),
         })
     }
@@ -340,22 +291,15 @@ impl Row<'_> {
             }
             joined.push_str(&text::clean(destination));
             let others = self.destinations.len() - i - 1;
-            let with_others = if others > 0 {
-                format!("{joined} +{others}")
-            } else {
-                joined.clone()
-            };
+            let with_others =
+                if others > 0 { format!("{joined} +{others}") } else { joined.clone() };
             if text::columns(&with_others) <= room {
                 best = with_others;
             } else if text::columns(&joined) > room {
                 break;
             }
         }
-        if best.is_empty() {
-            text::cut_end(&joined, room)
-        } else {
-            best
-        }
+        if best.is_empty() { text::cut_end(&joined, room) } else { best }
     }
 }
 

@@ -74,9 +74,7 @@ pub fn clean(name: &str) -> String {
         marks = if columns_of(c) == 0 { marks + 1 } else { 0 };
         marks <= MARKS_MAX
     });
-    let text: String = shown
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .collect();
+    let text: String = shown.map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
     text.trim().to_owned()
 }
 
@@ -91,9 +89,7 @@ pub fn columns(text: &str) -> usize {
 
 fn columns_of(c: char) -> usize {
     let within = |ranges: &[(u32, u32)]| {
-        ranges
-            .iter()
-            .any(|&(first, last)| (first..=last).contains(&u32::from(c)))
+        ranges.iter().any(|&(first, last)| (first..=last).contains(&u32::from(c)))
     };
     match c {
         ' '..='~' => 1,
@@ -123,10 +119,7 @@ pub fn cut_start(text: &str, room: usize) -> String {
         return text.to_owned();
     }
     let kept: Vec<char> = fitting(text.chars().rev(), room).collect();
-    iter::once(ELLIPSIS)
-        .take(room)
-        .chain(kept.into_iter().rev())
-        .collect()
+    iter::once(ELLIPSIS).take(room).chain(kept.into_iter().rev()).collect()
 }
 
 /// The text in lines of at most so many columns, broken between words where that is possible.
@@ -194,10 +187,7 @@ fn scaled(number: u64, limit: u64) -> (String, usize) {
 
 /// `k` for one division by 1000, and so on to the largest a `u64` can hold.
 fn prefix(thousands: usize) -> char {
-    ['k', 'M', 'G', 'T', 'P', 'E']
-        .get(thousands.saturating_sub(1))
-        .copied()
-        .unwrap_or('?')
+    ['k', 'M', 'G', 'T', 'P', 'E'].get(thousands.saturating_sub(1)).copied().unwrap_or('?')
 }
 
 /// A length of time in its largest unit, rounded down: `now` below two seconds, `45s`, `12m`, `3h`,
@@ -237,12 +227,7 @@ mod tests {
 
     #[test]
     fn counts_are_full_up_to_four_digits() {
-        for (number, text) in [
-            (0, "0"),
-            (9_999, "9999"),
-            (12_345, "12.3k"),
-            (1_234_567, "1.23M"),
-        ] {
+        for (number, text) in [(0, "0"), (9_999, "9999"), (12_345, "12.3k"), (1_234_567, "1.23M")] {
             assert_eq!(count(number), text);
         }
     }
@@ -264,10 +249,7 @@ mod tests {
 
     #[test]
     fn names_cannot_act_on_the_terminal() {
-        assert_eq!(
-            clean("\x1b[2Jfire\u{202e}fox\u{200b}\u{2066}\u{feff}\r\n"),
-            "[2Jfirefox"
-        );
+        assert_eq!(clean("\x1b[2Jfire\u{202e}fox\u{200b}\u{2066}\u{feff}\r\n"), "[2Jfirefox");
         assert_eq!(clean("\u{9b}31m\u{e0041}x"), "31mx");
         assert_eq!(clean("\u{a0}a\u{3000}b "), "a b");
         assert_eq!(clean("a\u{301}\u{302}\u{303}\u{304}b"), "a\u{301}\u{302}b");
@@ -285,10 +267,7 @@ mod tests {
 
     #[test]
     fn wrapped_lines_fit() {
-        assert_eq!(
-            wrap("no agent is  running", 9),
-            ["no agent", "is", "running"]
-        );
+        assert_eq!(wrap("no agent is  running", 9), ["no agent", "is", "running"]);
         assert_eq!(wrap("unbreakable", 6), ["unbre…"]);
         assert!(wrap("", 6).is_empty());
     }

@@ -67,15 +67,8 @@ const SHORT_ID_LENGTH: usize = 12;
 
 /// What stands before the id in the names of runtimes. The scope of `conmon`, which watches a
 /// container from outside, is none of them.
-const RUNTIMES: [&str; 7] = [
-    "docker",
-    "libpod",
-    "libpod-payload",
-    "cri-containerd",
-    "crio",
-    "nerdctl",
-    "buildkit",
-];
+const RUNTIMES: [&str; 7] =
+    ["docker", "libpod", "libpod-payload", "cri-containerd", "crio", "nerdctl", "buildkit"];
 
 /// `RUNTIME-ID.scope`, `SLICE:RUNTIME:ID`, or the bare id of the cgroupfs drivers (`/docker/ID`,
 /// `/kubepods/pod/ID`).
@@ -94,9 +87,7 @@ fn container_id(component: &str) -> Option<&str> {
 fn machine(component: &str) -> Option<String> {
     let name = match component.strip_prefix("machine-") {
         Some(scope) => scope.strip_suffix(".scope")?,
-        None => component
-            .strip_prefix("systemd-nspawn@")?
-            .strip_suffix(".service")?,
+        None => component.strip_prefix("systemd-nspawn@")?.strip_suffix(".service")?,
     };
     let name = unit::unescape(name);
     (!name.is_empty() && !name.starts_with("qemu-")).then_some(name)
@@ -119,10 +110,7 @@ fn systemd_unit(components: &[&str]) -> Place {
             return place;
         }
         // Sessions, terminals, systemd itself and runs without a name: nothing above says more.
-        if [".scope", ".service"]
-            .iter()
-            .any(|kind| component.ends_with(kind))
-        {
+        if [".scope", ".service"].iter().any(|kind| component.ends_with(kind)) {
             return Place::Nowhere;
         }
     }
@@ -132,11 +120,7 @@ fn systemd_unit(components: &[&str]) -> Place {
 fn named_unit(unit: &str, by_user: bool) -> Option<Place> {
     if let Some(app) = unit::app(unit) {
         let is_flatpak = app.launcher == Some("flatpak");
-        return Some(if is_flatpak {
-            Place::Flatpak(app.id)
-        } else {
-            Place::Desktop(app.id)
-        });
+        return Some(if is_flatpak { Place::Flatpak(app.id) } else { Place::Desktop(app.id) });
     }
     if let Some(launched) = unit::lomiri(unit) {
         return Some(match launched {
@@ -147,16 +131,8 @@ fn named_unit(unit: &str, by_user: bool) -> Option<Place> {
     if is_user_manager(unit) {
         return None;
     }
-    let service = if by_user {
-        Place::UserService
-    } else {
-        Place::Service
-    };
-    let activated = if by_user {
-        Place::Desktop
-    } else {
-        Place::Service
-    };
+    let service = if by_user { Place::UserService } else { Place::Service };
+    let activated = if by_user { Place::Desktop } else { Place::Service };
     unit::snap(unit)
         .map(Place::Snap)
         .or_else(|| unit::flatpak(unit).map(Place::Flatpak))
@@ -167,9 +143,7 @@ fn named_unit(unit: &str, by_user: bool) -> Option<Place> {
 }
 
 fn is_user_manager(unit: &str) -> bool {
-    unit.strip_prefix("user@")
-        .and_then(|rest| rest.strip_suffix(".service"))
-        .is_some_and(is_number)
+    unit.strip_prefix("user@").and_then(|rest| rest.strip_suffix(".service")).is_some_and(is_number)
 }
 
 fn is_number(text: &str) -> bool {
@@ -206,57 +180,27 @@ mod tests {
         check(&format!("/docker/{HEX}"), &short);
         check(&format!("/docker/{HEX}/system.slice/inner.service"), &short);
         check(&format!("/system.slice/cri-containerd-{HEX}.scope"), &short);
-        check(
-            &format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{HEX}.scope"),
-            &short,
-        );
+        check(&format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{HEX}.scope"), &short);
         check(&format!("/kubepods/besteffort/pod1/{HEX}"), &short);
-        check(
-            &format!("/system.slice/kubepods-pod1.slice:cri-containerd:{HEX}"),
-            &short,
-        );
+        check(&format!("/system.slice/kubepods-pod1.slice:cri-containerd:{HEX}"), &short);
         check(
             &format!(
                 "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{HEX}.scope/container"
             ),
             &short,
         );
-        check(
-            &format!(
-                "/machine.slice/libpod-{HEX}.scope/docker/{}",
-                "f".repeat(64)
-            ),
-            &short,
-        );
+        check(&format!("/machine.slice/libpod-{HEX}.scope/docker/{}", "f".repeat(64)), &short);
         check(&format!("/libpod_parent/libpod-{HEX}"), &short);
-        check(
-            &format!("/machine.slice/libpod-conmon-{HEX}.scope"),
-            &Place::Nowhere,
-        );
-        check(
-            &format!("/system.slice/docker-{}.scope", &HEX[1..]),
-            &Place::Nowhere,
-        );
+        check(&format!("/machine.slice/libpod-conmon-{HEX}.scope"), &Place::Nowhere);
+        check(&format!("/system.slice/docker-{}.scope", &HEX[1..]), &Place::Nowhere);
         check("/lxc.payload.debian", &container("debian"));
-        check(
-            "/lxc.payload.debian/system.slice/a.service",
-            &container("debian"),
-        );
+        check("/lxc.payload.debian/system.slice/a.service", &container("debian"));
         check("/lxc.payload/debian", &container("debian"));
         check("/lxc/debian", &container("debian"));
         check("/lxc.monitor.debian", &Place::Nowhere);
-        check(
-            "/machine.slice/machine-deb\\x2dian.scope/payload/a.service",
-            &container("deb-ian"),
-        );
-        check(
-            "/machine.slice/systemd-nspawn@deb.service/payload",
-            &container("deb"),
-        );
-        check(
-            r"/machine.slice/machine-qemu\x2d1\x2dvm.scope",
-            &Place::Nowhere,
-        );
+        check("/machine.slice/machine-deb\\x2dian.scope/payload/a.service", &container("deb-ian"));
+        check("/machine.slice/systemd-nspawn@deb.service/payload", &container("deb"));
+        check(r"/machine.slice/machine-qemu\x2d1\x2dvm.scope", &Place::Nowhere);
     }
 
     #[test]
@@ -266,43 +210,22 @@ mod tests {
         check("/lxc.payload.waydroid-1", &Place::Waydroid);
         check("/lxc.payload.waydroid-x", &container("waydroid-x"));
         check("/lxc.payload.waydroids", &container("waydroids"));
-        check(
-            "/system.slice/waydroid-container.service",
-            &service("waydroid-container"),
-        );
+        check("/system.slice/waydroid-container.service", &service("waydroid-container"));
     }
 
     #[test]
     fn app_units_of_the_user_manager() {
         let desktop = |id: &str| Place::Desktop(id.into());
-        check(
-            &format!("{APPS}/app-gnome-firefox-12.scope"),
-            &desktop("firefox"),
-        );
-        check(
-            &format!("{APPS}/app-firefox.service/sub/group"),
-            &desktop("firefox"),
-        );
+        check(&format!("{APPS}/app-gnome-firefox-12.scope"), &desktop("firefox"));
+        check(&format!("{APPS}/app-firefox.service/sub/group"), &desktop("firefox"));
         check(
             &format!("{APPS}/app-gnome-org.gnome.Terminal-92502.slice"),
             &desktop("org.gnome.Terminal"),
         );
-        check(
-            &format!("{APPS}/gnome-launched-a.b.desktop-7.scope"),
-            &desktop("a.b"),
-        );
-        check(
-            &format!("{APPS}/dbus-:1.2-org.gnome.Foo@0.service"),
-            &desktop("org.gnome.Foo"),
-        );
-        check(
-            &format!("{APPS}/app-flatpak-org.x.Y-1234.scope"),
-            &Place::Flatpak("org.x.Y".into()),
-        );
-        check(
-            &format!("{APPS}/flatpak-org.x.Y-1234.scope"),
-            &Place::Flatpak("org.x.Y".into()),
-        );
+        check(&format!("{APPS}/gnome-launched-a.b.desktop-7.scope"), &desktop("a.b"));
+        check(&format!("{APPS}/dbus-:1.2-org.gnome.Foo@0.service"), &desktop("org.gnome.Foo"));
+        check(&format!("{APPS}/app-flatpak-org.x.Y-1234.scope"), &Place::Flatpak("org.x.Y".into()));
+        check(&format!("{APPS}/flatpak-org.x.Y-1234.scope"), &Place::Flatpak("org.x.Y".into()));
         check(
             &format!("{APPS}/snap.firefox.firefox-1b4e28ba-2fa1-11d2-883f-0016d3cca427.scope"),
             &Place::Snap("firefox.firefox".into()),
@@ -316,23 +239,11 @@ mod tests {
 
     #[test]
     fn services_of_system_and_users() {
-        check(
-            "/system.slice/ModemManager.service",
-            &service("ModemManager"),
-        );
-        check(
-            "/system.slice/snap.lxd.daemon.service",
-            &Place::Snap("lxd.daemon".into()),
-        );
-        check(
-            "/system.slice/system-getty.slice/getty@tty1.service",
-            &service("getty@tty1"),
-        );
+        check("/system.slice/ModemManager.service", &service("ModemManager"));
+        check("/system.slice/snap.lxd.daemon.service", &Place::Snap("lxd.daemon".into()));
+        check("/system.slice/system-getty.slice/getty@tty1.service", &service("getty@tty1"));
         check("/system.slice/docker.service/sub", &service("docker"));
-        check(
-            "/system.slice/dbus-:1.1-org.a.B@0.service",
-            &service("org.a.B"),
-        );
+        check("/system.slice/dbus-:1.1-org.a.B@0.service", &service("org.a.B"));
         check(
             "/user.slice/user-1000.slice/user@1000.service/session.slice/pipewire.service",
             &user_service("pipewire"),

@@ -148,14 +148,9 @@ pub(super) fn id_of_path(path: &str) -> Option<String> {
 
 /// Reads the group `[Desktop Entry]`; `None` if it is no application, or one marked as removed.
 fn parse(text: &str) -> Option<Keys> {
-    let mut keys = Keys {
-        is_displayed: true,
-        ..Keys::default()
-    };
+    let mut keys = Keys { is_displayed: true, ..Keys::default() };
     let mut lines = text.lines().map(str::trim);
-    lines
-        .by_ref()
-        .find(|line| line.trim_start_matches('\u{feff}') == "[Desktop Entry]")?;
+    lines.by_ref().find(|line| line.trim_start_matches('\u{feff}') == "[Desktop Entry]")?;
     for line in lines.take_while(|line| !line.starts_with('[')) {
         let Some((key, value)) = line.split_once('=') else {
             continue;
@@ -270,11 +265,7 @@ fn claim(id: &str, exec: &str, origin: Origin) -> Option<(String, u8)> {
         return None;
     }
     // A bare name is looked up in the search path, which is all standard.
-    let found = if is_path {
-        first.clone()
-    } else {
-        format!("/usr/bin/{first}")
-    };
+    let found = if is_path { first.clone() } else { format!("/usr/bin/{first}") };
     let program = Program::new(Some(&found), arguments)?;
     let is_script = interpreter::is_interpreter(program.name);
     let key = if is_script {
@@ -289,10 +280,7 @@ fn claim(id: &str, exec: &str, origin: Origin) -> Option<(String, u8)> {
         return None;
     }
     let last = id.rsplit('.').next().unwrap_or(id);
-    let rank = if [id, last]
-        .iter()
-        .any(|id| id.eq_ignore_ascii_case(program.name))
-    {
+    let rank = if [id, last].iter().any(|id| id.eq_ignore_ascii_case(program.name)) {
         0
     } else if is_script || rest.is_empty() {
         1
@@ -321,11 +309,7 @@ mod tests {
     use super::*;
 
     fn file(id: &str, text: &str, origin: Origin) -> DesktopFile {
-        DesktopFile {
-            id: id.into(),
-            text: format!("[Desktop Entry]\n{text}"),
-            origin,
-        }
+        DesktopFile { id: id.into(), text: format!("[Desktop Entry]\n{text}"), origin }
     }
 
     fn system(id: &str, text: &str) -> DesktopFile {
@@ -337,12 +321,7 @@ mod tests {
         let check = |text: &str, expected: Option<(&str, &str, &str, bool)>| {
             let expected = expected.map(|(name, icon, exec, is_displayed)| {
                 let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-                Keys {
-                    name: some(name),
-                    icon: some(icon),
-                    exec: some(exec),
-                    is_displayed,
-                }
+                Keys { name: some(name), icon: some(icon), exec: some(exec), is_displayed }
             });
             assert_eq!(parse(text), expected, "{text:?}");
         };
@@ -351,18 +330,12 @@ mod tests {
              [Desktop Action new]\nName=New\nExec=other\n",
             Some(("Web", "web", "web %U", true)),
         );
-        check(
-            "[Other]\nName=No\n[Desktop Entry]\nName=Yes",
-            Some(("Yes", "", "", true)),
-        );
+        check("[Other]\nName=No\n[Desktop Entry]\nName=Yes", Some(("Yes", "", "", true)));
         check(
             "\u{feff}[Desktop Entry]\r\nName=a\\sb\\\\c\\x\r\n",
             Some(("a b\\c\\x", "", "", true)),
         );
-        check(
-            "[Desktop Entry]\nNoDisplay=true\nName=a",
-            Some(("a", "", "", false)),
-        );
+        check("[Desktop Entry]\nNoDisplay=true\nName=a", Some(("a", "", "", false)));
         check("[Desktop Entry]\nHidden=true\nName=a", None);
         check("[Desktop Entry]\nType=Link\nName=a", None);
         check("[Desktop Entry]\nno key\n=x\n", Some(("", "", "", true)));
@@ -376,10 +349,7 @@ mod tests {
             |exec: &str, expected: &[&str]| assert_eq!(exec_arguments(exec), expected, "{exec}");
         check("web %U", &["web"]);
         check("web --a=%u  100%% -- %F", &["web", "--a=", "100%", "--"]);
-        check(
-            "\"/opt/a b/web\" \"c\\\"d\\$\" \"\"",
-            &["/opt/a b/web", "c\"d$", ""],
-        );
+        check("\"/opt/a b/web\" \"c\\\"d\\$\" \"\"", &["/opt/a b/web", "c\"d$", ""]);
         check("\"open", &["open"]);
         check("", &[]);
         assert_eq!(exec_arguments(&"a ".repeat(1000)).len(), MAX_ARGUMENTS);
@@ -391,27 +361,15 @@ mod tests {
             let expected = expected.map(|(program, rank)| (program.to_owned(), rank));
             assert_eq!(claim(id, exec, Origin::System), expected, "{exec}");
         };
-        check(
-            "firefox",
-            "/usr/lib/firefox/firefox %u",
-            Some(("firefox", 0)),
-        );
+        check("firefox", "/usr/lib/firefox/firefox %u", Some(("firefox", 0)));
         check("org.kde.Konsole", "konsole", Some(("konsole", 0)));
         check("org.x.Y", "web %U", Some(("web", 1)));
         check("org.x.Y", "web --new-window -- %U", Some(("web", 2)));
         check("org.x.Y", "/opt/web/web %U", Some(("/opt/web/web", 1)));
         check("org.x.Y", "env A=b C=d /usr/bin/web", Some(("web", 1)));
-        check(
-            "org.x.Y",
-            "python3 /usr/share/y/y.py %U",
-            Some(("/usr/share/y/y.py", 1)),
-        );
+        check("org.x.Y", "python3 /usr/share/y/y.py %U", Some(("/usr/share/y/y.py", 1)));
         check("org.x.Y", "gjs -m /usr/bin/org.x.Y", Some(("org.x.Y", 1)));
-        check(
-            "org.x.Y",
-            "java -jar /usr/share/java/y.jar",
-            Some(("/usr/share/java/y.jar", 1)),
-        );
+        check("org.x.Y", "java -jar /usr/share/java/y.jar", Some(("/usr/share/java/y.jar", 1)));
         check("wifi", "gnome-control-center wifi", None);
         check("org.x.Y", "python3 y.py", None);
         check("org.x.Y", "python3 -m y", None);
@@ -438,46 +396,27 @@ mod tests {
         .into_iter()
         .collect();
         let check = |program: &str, expected: Option<&str>| {
-            assert_eq!(
-                index.by_program(program).map(|(id, _)| id),
-                expected,
-                "{program}"
-            );
+            assert_eq!(index.by_program(program).map(|(id, _)| id), expected, "{program}");
         };
         check("web", Some("web"));
         check("/home/a/mine", Some("mine"));
         check("/home/a/false", None);
         check("hidden", None);
         check("ssh", None);
-        assert_eq!(
-            index.app("web").and_then(|app| app.name.as_deref()),
-            Some("Web")
-        );
-        assert_eq!(
-            index.app("web").and_then(|app| app.icon.as_deref()),
-            Some("web")
-        );
+        assert_eq!(index.app("web").and_then(|app| app.name.as_deref()), Some("Web"));
+        assert_eq!(index.app("web").and_then(|app| app.icon.as_deref()), Some("web"));
         assert!(index.app("hidden").is_some() && index.app("none").is_none());
-        assert_eq!(
-            (index.len(), index.is_empty(), index.dropped()),
-            (6, false, 0)
-        );
+        assert_eq!((index.len(), index.is_empty(), index.dropped()), (6, false, 0));
     }
 
     #[test]
     fn clicks_are_found_without_their_version() {
-        let index: DesktopIndex = [
-            system("a.b_c_1.0", "Name=C\n"),
-            system("a.b_cd_1.0", "Name=D\n"),
-        ]
-        .into_iter()
-        .collect();
+        let index: DesktopIndex =
+            [system("a.b_c_1.0", "Name=C\n"), system("a.b_cd_1.0", "Name=D\n")]
+                .into_iter()
+                .collect();
         let check = |id: &str, expected: Option<&str>| {
-            assert_eq!(
-                index.click(id).and_then(|app| app.name.as_deref()),
-                expected,
-                "{id}"
-            );
+            assert_eq!(index.click(id).and_then(|app| app.name.as_deref()), expected, "{id}");
         };
         check("a.b_c", Some("C"));
         check("a.b_cd", Some("D"));
@@ -487,9 +426,8 @@ mod tests {
 
     #[test]
     fn the_index_is_bounded() {
-        let index: DesktopIndex = (0..MAX_APPS + 3)
-            .map(|number| system(&number.to_string(), "Name=a\n"))
-            .collect();
+        let index: DesktopIndex =
+            (0..MAX_APPS + 3).map(|number| system(&number.to_string(), "Name=a\n")).collect();
         assert_eq!((index.len(), index.dropped()), (MAX_APPS, 3));
     }
 
@@ -499,10 +437,7 @@ mod tests {
             assert_eq!(id_of_path(path).as_deref(), expected, "{path}");
         };
         check("/usr/share/applications/org.x.Y.desktop", Some("org.x.Y"));
-        check(
-            "/usr/share/applications/kde/konsole.desktop",
-            Some("kde-konsole"),
-        );
+        check("/usr/share/applications/kde/konsole.desktop", Some("kde-konsole"));
         check("/etc/xdg/autostart/a.desktop", Some("a"));
         check("a.desktop", Some("a"));
         check("/usr/share/applications/.desktop", None);

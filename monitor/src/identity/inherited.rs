@@ -78,10 +78,7 @@ const TERMINALS: [(&str, &[&str]); 36] = [
     ("org.contourterminal.Contour", &["contour"]),
     ("org.gnome.Console", &["kgx"]),
     ("org.gnome.Ptyxis", &["ptyxis", "ptyxis-agent"]),
-    (
-        "org.gnome.Terminal",
-        &["gnome-terminal-server", "gnome-terminal"],
-    ),
+    ("org.gnome.Terminal", &["gnome-terminal-server", "gnome-terminal"]),
     ("org.kde.konsole", &["konsole"]),
     ("org.kde.qmlkonsole", &["qmlkonsole"]),
     ("org.kde.yakuake", &["yakuake"]),
@@ -89,10 +86,7 @@ const TERMINALS: [(&str, &[&str]); 36] = [
     ("qterminal", &["qterminal"]),
     ("sakura", &["sakura"]),
     ("st", &["st"]),
-    (
-        "terminal.ubports_terminal",
-        &["qmlscene", "lomiri-terminal-app"],
-    ),
+    ("terminal.ubports_terminal", &["qmlscene", "lomiri-terminal-app"]),
     ("terminator", &[]),
     ("urxvt", &["urxvt", "rxvt-unicode"]),
     ("xfce4-terminal", &["xfce4-terminal"]),
@@ -115,10 +109,7 @@ fn find(
     table: &[(&str, &'static [&'static str])],
     matches: impl Fn(&str) -> bool,
 ) -> Option<&'static [&'static str]> {
-    table
-        .iter()
-        .find(|(name, _)| matches(name))
-        .map(|(_, own)| *own)
+    table.iter().find(|(name, _)| matches(name)).map(|(_, own)| *own)
 }
 
 #[cfg(test)]
@@ -131,18 +122,9 @@ mod tests {
             assert_eq!(own_programs(&place), expected, "{place:?}");
         };
         check(Place::Service("dropbear".into()), Some(&["dropbear"]));
-        check(
-            Place::Service("getty@tty1".into()),
-            Some(&["agetty", "getty"]),
-        );
-        check(
-            Place::Service("agetty.tty1".into()),
-            Some(&["agetty", "getty"]),
-        );
-        check(
-            Place::UserService("org.gnome.Shell@wayland".into()),
-            Some(&["gnome-shell"]),
-        );
+        check(Place::Service("getty@tty1".into()), Some(&["agetty", "getty"]));
+        check(Place::Service("agetty.tty1".into()), Some(&["agetty", "getty"]));
+        check(Place::UserService("org.gnome.Shell@wayland".into()), Some(&["gnome-shell"]));
         check(Place::Service("dbus".into()), Some(&[]));
         check(Place::Service("dbusx".into()), None);
         check(Place::Service("dnsmasq".into()), None);

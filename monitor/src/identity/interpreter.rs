@@ -113,9 +113,7 @@ impl Interpreter {
     }
 
     fn meaning<'a>(&self, argument: &'a str) -> Meaning<'a> {
-        let option = argument
-            .split_once('=')
-            .map_or(argument, |(option, _)| option);
+        let option = argument.split_once('=').map_or(argument, |(option, _)| option);
         if self.inline.contains(&option) {
             return Meaning::Inline;
         }
@@ -158,11 +156,7 @@ impl Interpreter {
             if is_in(self.valued) {
                 // A shell's `-o` takes the next argument even in the middle (`-oe pipefail`).
                 let takes_next = joined.is_none() || self.operand == Operand::ShellScript;
-                return if takes_next {
-                    Meaning::Value
-                } else {
-                    Meaning::Flag
-                };
+                return if takes_next { Meaning::Value } else { Meaning::Flag };
             }
             if self.attached.contains(letter) {
                 return Meaning::Flag;
@@ -186,9 +180,7 @@ impl Interpreter {
                     .iter()
                     .find_map(|end| path.strip_suffix(end))
                     .unwrap_or(path);
-                Some(Subject::File(
-                    path.strip_suffix("/resources").unwrap_or(path),
-                ))
+                Some(Subject::File(path.strip_suffix("/resources").unwrap_or(path)))
             }
             Operand::Assembly => has_suffix(&[".dll", ".exe"]).then_some(Subject::File(argument)),
         }
@@ -227,15 +219,7 @@ mod tests {
         ] {
             check(name, true);
         }
-        for name in [
-            "pythonx",
-            "php-fpm8.2",
-            "javac",
-            "shutdown",
-            "nodemon",
-            "electron-app",
-            "",
-        ] {
+        for name in ["pythonx", "php-fpm8.2", "javac", "shutdown", "nodemon", "electron-app", ""] {
             check(name, false);
         }
     }
@@ -304,16 +288,8 @@ mod tests {
         check("/usr/bin/perl", "perl -i.bak -pe s/// x", None);
         check("/usr/bin/ruby", "ruby -r json -Ilib x.rb", Some("x.rb"));
         check("/usr/bin/ruby", "ruby -e 1", None);
-        check(
-            "/usr/bin/node",
-            "node -r dotenv --import=x x.js",
-            Some("x.js"),
-        );
-        check(
-            "/usr/bin/node",
-            "node --require dotenv /srv/x.js",
-            Some("/srv/x.js"),
-        );
+        check("/usr/bin/node", "node -r dotenv --import=x x.js", Some("x.js"));
+        check("/usr/bin/node", "node --require dotenv /srv/x.js", Some("/srv/x.js"));
         check("/usr/bin/node", "node --eval=1 x", None);
         check(
             "/usr/bin/node",
@@ -326,65 +302,33 @@ mod tests {
         check("/usr/bin/php8.2", "php -d a=b -c /etc x.php", Some("x.php"));
         check("/usr/bin/php8.2", "php -qf x.php", Some("x.php"));
         check("/usr/bin/php8.2", "php -S [::]:80", None);
-        check(
-            "/usr/bin/gjs-console",
-            "gjs -I /x /usr/bin/org.x.Y",
-            Some("org.x.Y"),
-        );
-        check(
-            "/usr/bin/gjs-console",
-            "gjs -m /usr/share/org.x.Y/y",
-            Some("/usr/share/org.x.Y/y"),
-        );
+        check("/usr/bin/gjs-console", "gjs -I /x /usr/bin/org.x.Y", Some("org.x.Y"));
+        check("/usr/bin/gjs-console", "gjs -m /usr/share/org.x.Y/y", Some("/usr/share/org.x.Y/y"));
     }
 
     #[test]
     fn virtual_machines_and_electron() {
         let java = "/usr/lib/jvm/java-17/bin/java";
-        check(
-            java,
-            "java -Xmx1g -cp a:b -jar /opt/x.jar y",
-            Some("/opt/x.jar"),
-        );
+        check(java, "java -Xmx1g -cp a:b -jar /opt/x.jar y", Some("/opt/x.jar"));
         check(java, "java -jar /usr/lib/x/x.jar", Some("x.jar"));
         check(java, "java -cp a:b -Da=b com.x.Main y", Some("com.x.Main"));
         check(java, "java @args -p mods -m a.b/c.D", Some("a.b/c.D"));
         check(java, "java X.java", Some("X.java"));
         check(java, "java -version", None);
         let electron = "/usr/lib/electron28/electron";
-        check(
-            electron,
-            "electron --no-sandbox /usr/lib/element/app.asar",
-            Some("element"),
-        );
-        check(
-            electron,
-            "electron /opt/Signal/resources/app.asar",
-            Some("/opt/Signal"),
-        );
+        check(electron, "electron --no-sandbox /usr/lib/element/app.asar", Some("element"));
+        check(electron, "electron /opt/Signal/resources/app.asar", Some("/opt/Signal"));
         check(electron, "electron /usr/share/x/", Some("/usr/share/x"));
         check(electron, "electron --type=utility --lang=en", None);
         check(electron, "electron .", None);
-        check(
-            "/usr/bin/mono-sgen",
-            "mono --debug /usr/lib/x/x.exe",
-            Some("x.exe"),
-        );
-        check(
-            "/usr/lib/dotnet/dotnet",
-            "dotnet exec --depsfile d /srv/x.dll",
-            Some("/srv/x.dll"),
-        );
+        check("/usr/bin/mono-sgen", "mono --debug /usr/lib/x/x.exe", Some("x.exe"));
+        check("/usr/lib/dotnet/dotnet", "dotnet exec --depsfile d /srv/x.dll", Some("/srv/x.dll"));
         check("/usr/lib/dotnet/dotnet", "dotnet build", None);
     }
 
     #[test]
     fn an_interpreter_of_unknown_origin_gives_no_short_names() {
-        check(
-            "/tmp/python3",
-            "python3 /usr/bin/gnome-music",
-            Some("/usr/bin/gnome-music"),
-        );
+        check("/tmp/python3", "python3 /usr/bin/gnome-music", Some("/usr/bin/gnome-music"));
         check("/tmp/python3", "python3 x.py", Some("x.py"));
     }
 }

@@ -19,17 +19,10 @@ use crate::kernel::ProcessFacts;
 pub fn resolve(facts: &ProcessFacts, index: &DesktopIndex) -> Identity {
     let exe = facts.exe.as_deref().map(|path| path.to_string_lossy());
     let program = Program::new(exe.as_deref(), &facts.cmdline);
-    let place = facts
-        .cgroup
-        .as_deref()
-        .map_or(Place::Nowhere, cgroup::place);
+    let place = facts.cgroup.as_deref().map_or(Place::Nowhere, cgroup::place);
     let comm = facts.comm.as_deref().filter(|comm| !comm.is_empty());
     // Some places name only the programs they are there for.
-    let named = if is_foreign(&place, program.as_ref(), comm) {
-        &Place::Nowhere
-    } else {
-        &place
-    };
+    let named = if is_foreign(&place, program.as_ref(), comm) { &Place::Nowhere } else { &place };
 
     container(&place, facts, index)
         .or_else(|| flatpak(&place, facts, index))
@@ -64,8 +57,7 @@ fn is_foreign(place: &Place, program: Option<&Program<'_>>, comm: Option<&str>) 
             !program.is_standard || !own.contains(&program.name)
         }
         _ => !comm.is_some_and(|comm| {
-            own.iter()
-                .any(|own| own.get(..COMM_LENGTH).unwrap_or(own) == comm)
+            own.iter().any(|own| own.get(..COMM_LENGTH).unwrap_or(own) == comm)
         }),
     }
 }
@@ -108,9 +100,7 @@ fn android_package(facts: &ProcessFacts) -> Option<&str> {
     let (package, _) = process.split_once(':').unwrap_or((process, ""));
     let is_segment = |segment: &str| {
         segment.starts_with(|first: char| first.is_ascii_alphabetic())
-            && segment
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     (package.contains('.') && package.split('.').all(is_segment)).then_some(package)
 }
@@ -178,9 +168,7 @@ fn script(program: &Program<'_>) -> Option<Identity> {
 }
 
 fn executable(program: &Program<'_>) -> Option<Identity> {
-    program
-        .id()
-        .map(|id| found(Kind::Executable, &id, Rung::Executable, None))
+    program.id().map(|id| found(Kind::Executable, &id, Rung::Executable, None))
 }
 
 /// The name of the task; where even that is missing, what the command line says.
@@ -217,16 +205,10 @@ mod tests {
     fn index() -> DesktopIndex {
         [
             ("firefox", "Name=Firefox\nIcon=firefox\nExec=firefox %u"),
-            (
-                "firefox_firefox",
-                "Name=Firefox Snap\nExec=/snap/bin/firefox",
-            ),
+            ("firefox_firefox", "Name=Firefox Snap\nExec=/snap/bin/firefox"),
             ("org.gnome.Music", "Name=Music\nExec=gnome-music"),
             ("org.x.Y", "Name=Why\nIcon=y\nExec=flatpak run org.x.Y"),
-            (
-                "waydroid.com.whatsapp",
-                "Name=WhatsApp\nExec=waydroid app launch com.whatsapp",
-            ),
+            ("waydroid.com.whatsapp", "Name=WhatsApp\nExec=waydroid app launch com.whatsapp"),
             ("Waydroid", "Name=Waydroid\nExec=waydroid show-full-ui"),
             ("a.b_c_1.0", "Name=Click\nExec=qmlscene"),
         ]
@@ -242,12 +224,7 @@ mod tests {
     /// Kind, id, rung and name of what is resolved.
     fn check(facts: &ProcessFacts, expected: (Kind, &str, Rung, Option<&str>)) {
         let found = resolve(facts, &index());
-        let found_parts = (
-            found.app.kind,
-            &*found.app.id,
-            found.rung,
-            found.name.as_deref(),
-        );
+        let found_parts = (found.app.kind, &*found.app.id, found.rung, found.name.as_deref());
         assert_eq!(found_parts, expected, "{facts:?}");
     }
 
@@ -263,10 +240,7 @@ mod tests {
         facts.flatpak_id = Some("org.x.Y".into());
         check(&facts, container);
         facts.cgroup = Some("/lxc.payload.deb/system.slice/ssh.service".into());
-        check(
-            &facts,
-            (Kind::Container, "deb", Rung::ContainerCgroup, None),
-        );
+        check(&facts, (Kind::Container, "deb", Rung::ContainerCgroup, None));
     }
 
     #[test]
@@ -275,37 +249,18 @@ mod tests {
             uid: Some(uid),
             ..facts("/lxc.payload.waydroid", "/system/bin/app_process64", title)
         };
-        let whatsapp = (
-            Kind::Android,
-            "com.whatsapp",
-            Rung::ContainerCgroup,
-            Some("WhatsApp"),
-        );
-        let waydroid = (
-            Kind::Android,
-            "waydroid",
-            Rung::ContainerCgroup,
-            Some("Waydroid"),
-        );
+        let whatsapp = (Kind::Android, "com.whatsapp", Rung::ContainerCgroup, Some("WhatsApp"));
+        let waydroid = (Kind::Android, "waydroid", Rung::ContainerCgroup, Some("Waydroid"));
         check(&app(10_123, "com.whatsapp"), whatsapp);
         check(&app(110_123, "com.whatsapp:push"), whatsapp);
-        check(
-            &app(99_001, "a.b:x:c"),
-            (Kind::Android, "a.b", Rung::ContainerCgroup, None),
-        );
+        check(&app(99_001, "a.b:x:c"), (Kind::Android, "a.b", Rung::ContainerCgroup, None));
         check(&app(1001, "com.android.phone"), waydroid);
         check(&app(100_000, "com.android.phone"), waydroid);
         check(&app(10_123, "zygote64"), waydroid);
         check(&app(10_123, "/system/bin/x.y"), waydroid);
         check(&app(10_123, "a..b"), waydroid);
         check(&app(10_123, ""), waydroid);
-        check(
-            &ProcessFacts {
-                uid: None,
-                ..app(0, "com.whatsapp")
-            },
-            waydroid,
-        );
+        check(&ProcessFacts { uid: None, ..app(0, "com.whatsapp") }, waydroid);
     }
 
     #[test]
@@ -313,21 +268,10 @@ mod tests {
         let unit = |unit: &str| facts(&format!("{USER}/app.slice/{unit}"), "/usr/bin/x", "x");
         let flatpak = (Kind::Flatpak, "org.x.Y", Rung::Flatpak, Some("Why"));
         check(&unit("app-flatpak-org.x.Y-1234.scope"), flatpak);
-        check(
-            &ProcessFacts {
-                flatpak_id: Some("org.x.Y".into()),
-                ..unit("x.scope")
-            },
-            flatpak,
-        );
+        check(&ProcessFacts { flatpak_id: Some("org.x.Y".into()), ..unit("x.scope") }, flatpak);
         check(
             &unit("snap.firefox.firefox-1b4e28ba-2fa1-11d2-883f-0016d3cca427.scope"),
-            (
-                Kind::Snap,
-                "firefox.firefox",
-                Rung::PackageUnit,
-                Some("Firefox Snap"),
-            ),
+            (Kind::Snap, "firefox.firefox", Rung::PackageUnit, Some("Firefox Snap")),
         );
         check(
             &unit("lomiri-app-launch--application-click--a.b_c_1.0--.service"),
@@ -350,10 +294,7 @@ mod tests {
             cgroup: Some(format!("{USER}/app.slice/app-gnome-firefox-12.scope")),
             ..ProcessFacts::default()
         };
-        check(
-            &gone,
-            (Kind::Desktop, "firefox", Rung::DesktopUnit, Some("Firefox")),
-        );
+        check(&gone, (Kind::Desktop, "firefox", Rung::DesktopUnit, Some("Firefox")));
     }
 
     #[test]
@@ -366,40 +307,23 @@ mod tests {
         let expected = (Kind::Desktop, "firefox", Rung::DesktopEnv, Some("Firefox"));
         check(&launched("/c1", firefox), expected);
         check(&launched("/openrc.x", firefox), expected);
-        check(
-            &launched(&format!("{USER}/app.slice/app-a.scope"), firefox),
-            expected,
-        );
+        check(&launched(&format!("{USER}/app.slice/app-a.scope"), firefox), expected);
         check(
             &launched(&format!("{USER}/app.slice/app-a-1.scope"), firefox),
             (Kind::Desktop, "a", Rung::DesktopUnit, None),
         );
-        check(
-            &launched("/c1", "no"),
-            (Kind::Executable, "x", Rung::Executable, None),
-        );
+        check(&launched("/c1", "no"), (Kind::Executable, "x", Rung::Executable, None));
     }
 
     #[test]
     fn services_by_their_cgroup() {
         let check = |cgroup: &str, kind, id: &str| {
-            check(
-                &facts(cgroup, "/usr/sbin/x", "x"),
-                (kind, id, Rung::ServiceUnit, None),
-            );
+            check(&facts(cgroup, "/usr/sbin/x", "x"), (kind, id, Rung::ServiceUnit, None));
         };
-        check(
-            "/system.slice/ModemManager.service",
-            Kind::Service,
-            "ModemManager",
-        );
+        check("/system.slice/ModemManager.service", Kind::Service, "ModemManager");
         check("/services/dnsmasq/cfg01411c", Kind::Service, "dnsmasq");
         check("/openrc.chronyd", Kind::Service, "chronyd");
-        check(
-            &format!("{USER}/session.slice/pipewire.service"),
-            Kind::UserService,
-            "pipewire",
-        );
+        check(&format!("{USER}/session.slice/pipewire.service"), Kind::UserService, "pipewire");
     }
 
     #[test]
@@ -407,56 +331,27 @@ mod tests {
         let service = |id| (Kind::Service, id, Rung::ServiceUnit, None);
         let executable = |id| (Kind::Executable, id, Rung::Executable, None);
         let dropbear = "/services/dropbear/instance1";
-        check(
-            &facts(dropbear, "/usr/sbin/dropbear", "/usr/sbin/dropbear -F"),
-            service("dropbear"),
-        );
-        check(
-            &facts(dropbear, "/usr/sbin/dropbear", "ssh host"),
-            executable("ssh"),
-        );
-        check(
-            &facts(dropbear, "/bin/busybox", "wget http://x"),
-            executable("wget"),
-        );
-        check(
-            &facts(dropbear, "/tmp/dropbear", "dropbear"),
-            executable("/tmp/dropbear"),
-        );
+        check(&facts(dropbear, "/usr/sbin/dropbear", "/usr/sbin/dropbear -F"), service("dropbear"));
+        check(&facts(dropbear, "/usr/sbin/dropbear", "ssh host"), executable("ssh"));
+        check(&facts(dropbear, "/bin/busybox", "wget http://x"), executable("wget"));
+        check(&facts(dropbear, "/tmp/dropbear", "dropbear"), executable("/tmp/dropbear"));
         check(
             &facts(dropbear, "/bin/busybox", "ash /root/x.sh"),
             (Kind::Script, "/root/x.sh", Rung::Script, None),
         );
-        check(
-            &facts("/services/cron/instance1", "/bin/busybox", "crond -f"),
-            service("cron"),
-        );
-        check(
-            &facts("/services/network/instance1", "/sbin/netifd", ""),
-            service("network"),
-        );
+        check(&facts("/services/cron/instance1", "/bin/busybox", "crond -f"), service("cron"));
+        check(&facts("/services/network/instance1", "/sbin/netifd", ""), service("network"));
         check(
             &facts("/services/network/instance1", "/bin/busybox", "udhcpc"),
             executable("udhcpc"),
         );
         check(
-            &facts(
-                "/system.slice/ssh.service",
-                "/usr/lib/openssh/sshd-session",
-                "",
-            ),
+            &facts("/system.slice/ssh.service", "/usr/lib/openssh/sshd-session", ""),
             service("ssh"),
         );
+        check(&facts("/system.slice/cron.service", "/usr/bin/curl", "curl"), executable("curl"));
         check(
-            &facts("/system.slice/cron.service", "/usr/bin/curl", "curl"),
-            executable("curl"),
-        );
-        check(
-            &facts(
-                &format!("{USER}/session.slice/dbus.service"),
-                "/usr/bin/a",
-                "",
-            ),
+            &facts(&format!("{USER}/session.slice/dbus.service"), "/usr/bin/a", ""),
             executable("a"),
         );
         // Only the kernel's record is left.
@@ -493,29 +388,11 @@ mod tests {
     #[test]
     fn processes_outside_of_units() {
         let executable = |id| (Kind::Executable, id, Rung::Executable, None);
-        let music = (
-            Kind::Desktop,
-            "org.gnome.Music",
-            Rung::DesktopExec,
-            Some("Music"),
-        );
+        let music = (Kind::Desktop, "org.gnome.Music", Rung::DesktopExec, Some("Music"));
         let firefox = (Kind::Desktop, "firefox", Rung::DesktopExec, Some("Firefox"));
-        check(
-            &facts("/c1", "/usr/lib/firefox/firefox", "firefox"),
-            firefox,
-        );
-        check(
-            &facts("/c1", "/tmp/firefox", "firefox"),
-            executable("/tmp/firefox"),
-        );
-        check(
-            &facts(
-                "/c1",
-                "/usr/bin/python3.11",
-                "/usr/bin/python3 /usr/bin/gnome-music",
-            ),
-            music,
-        );
+        check(&facts("/c1", "/usr/lib/firefox/firefox", "firefox"), firefox);
+        check(&facts("/c1", "/tmp/firefox", "firefox"), executable("/tmp/firefox"));
+        check(&facts("/c1", "/usr/bin/python3.11", "/usr/bin/python3 /usr/bin/gnome-music"), music);
         check(
             &facts("/c1", "/usr/bin/python3.11", "python3 gnome-music"),
             (Kind::Script, "gnome-music", Rung::Script, None),
@@ -524,10 +401,7 @@ mod tests {
             &facts("/c1", "/tmp/python3", "python3 /usr/bin/gnome-music"),
             (Kind::Script, "/usr/bin/gnome-music", Rung::Script, None),
         );
-        check(
-            &facts("/c1", "/usr/bin/python3.11", "python3"),
-            executable("python3.11"),
-        );
+        check(&facts("/c1", "/usr/bin/python3.11", "python3"), executable("python3.11"));
         check(&facts("/", "/usr/bin/curl", "wget"), executable("curl"));
         let worker = ProcessFacts {
             kernel_thread: true,
@@ -543,35 +417,20 @@ mod tests {
             comm: (!comm.is_empty()).then(|| comm.to_owned()),
             ..facts("/", "", cmdline)
         };
-        check(
-            &unread("curl", "curl x"),
-            (Kind::Comm, "curl", Rung::Comm, None),
-        );
-        check(
-            &unread("", "/usr/bin/curl x"),
-            (Kind::Comm, "curl", Rung::Comm, None),
-        );
+        check(&unread("curl", "curl x"), (Kind::Comm, "curl", Rung::Comm, None));
+        check(&unread("", "/usr/bin/curl x"), (Kind::Comm, "curl", Rung::Comm, None));
         check(
             &unread("x.py", "python3 /srv/x.py"),
             (Kind::Script, "/srv/x.py", Rung::Script, None),
         );
-        check(
-            &unread("", ""),
-            (Kind::Unknown, "(unknown:no_name)", Rung::None, None),
-        );
-        check(
-            &ProcessFacts::default(),
-            (Kind::Unknown, "(unknown:no_name)", Rung::None, None),
-        );
+        check(&unread("", ""), (Kind::Unknown, "(unknown:no_name)", Rung::None, None));
+        check(&ProcessFacts::default(), (Kind::Unknown, "(unknown:no_name)", Rung::None, None));
     }
 
     #[test]
     fn hostile_names_are_tamed() {
         let check = |comm: &str, expected: &str| {
-            let facts = ProcessFacts {
-                comm: Some(comm.into()),
-                ..ProcessFacts::default()
-            };
+            let facts = ProcessFacts { comm: Some(comm.into()), ..ProcessFacts::default() };
             check(&facts, (Kind::Comm, expected, Rung::Comm, None));
         };
         check("(kernel)", "‹(kernel)");
@@ -579,10 +438,7 @@ mod tests {
         check("a\nb\u{202e}c", "a\u{fffd}b\u{fffd}c");
         check(&"x".repeat(500), &format!("{}…", "x".repeat(125)));
         let unit = r"/system.slice/\x28kernel\x29\x0a.service";
-        let facts = ProcessFacts {
-            cgroup: Some(unit.into()),
-            ..ProcessFacts::default()
-        };
+        let facts = ProcessFacts { cgroup: Some(unit.into()), ..ProcessFacts::default() };
         let found = resolve(&facts, &index());
         assert_eq!(&*found.app.id, "‹(kernel)\u{fffd}");
     }
@@ -608,27 +464,18 @@ mod tests {
     fn any_facts() -> impl Strategy<Value = ProcessFacts> {
         let maybe = || proptest::option::of(words());
         let cmdline = proptest::collection::vec(words(), 0..5);
-        (
-            maybe(),
-            maybe(),
-            maybe(),
-            maybe(),
-            maybe(),
-            cmdline,
-            any::<Option<u32>>(),
+        (maybe(), maybe(), maybe(), maybe(), maybe(), cmdline, any::<Option<u32>>()).prop_map(
+            |(cgroup, exe, comm, flatpak_id, launched, cmdline, uid)| ProcessFacts {
+                exe: exe.map(Into::into),
+                launched_desktop_file: launched.map(Into::into),
+                cgroup,
+                comm,
+                flatpak_id,
+                cmdline,
+                uid,
+                ..ProcessFacts::default()
+            },
         )
-            .prop_map(|(cgroup, exe, comm, flatpak_id, launched, cmdline, uid)| {
-                ProcessFacts {
-                    exe: exe.map(Into::into),
-                    launched_desktop_file: launched.map(Into::into),
-                    cgroup,
-                    comm,
-                    flatpak_id,
-                    cmdline,
-                    uid,
-                    ..ProcessFacts::default()
-                }
-            })
     }
 
     proptest! {

@@ -119,20 +119,14 @@ impl UnknownReason {
 impl App {
     /// An app of this kind and id, taken as it is.
     pub fn new(kind: Kind, id: &str) -> Self {
-        Self {
-            kind,
-            id: id.into(),
-        }
+        Self { kind, id: id.into() }
     }
 
     /// An app with a name from outside. Control and formatting characters become U+FFFD, what is
     /// longer than [`MAX_ID_BYTES`] ends in `…`, an empty name becomes U+FFFD, and a name that
     /// starts like a reserved one, with `(`, gets a leading `‹`.
     pub fn named(kind: Kind, name: &str) -> Self {
-        Self {
-            kind,
-            id: text::id(name).into(),
-        }
+        Self { kind, id: text::id(name).into() }
     }
 
     /// The kernel itself: `(kernel)`.

@@ -108,9 +108,7 @@ impl Processes {
         now: Now,
     ) -> Option<Question> {
         let alive = |facts: &&ProcessFacts| {
-            facts
-                .start_ticks
-                .is_none_or(|ticks| started_before(ticks, owner.opened_ns))
+            facts.start_ticks.is_none_or(|ticks| started_before(ticks, owner.opened_ns))
         };
         if let Some(mut facts) = facts.filter(alive).cloned() {
             // It may have ended between two reads: the kernel's word fills the gaps.
@@ -190,11 +188,7 @@ impl Processes {
 
     /// Drops the eighth of the processes that were first heard of longest ago.
     fn make_room(&mut self) {
-        let mut first: Vec<_> = self
-            .by_pid
-            .values()
-            .map(|process| process.first_ns)
-            .collect();
+        let mut first: Vec<_> = self.by_pid.values().map(|process| process.first_ns).collect();
         first.sort_unstable();
         if let Some(limit) = first.get(first.len() / 8).copied() {
             self.by_pid.retain(|_, process| process.first_ns > limit);
@@ -241,20 +235,10 @@ fn remnant(owner: &Owner, cgroup: Option<String>) -> ProcessFacts {
 
 /// The identity of traffic that no process could be found for.
 pub fn nobody(reason: UnknownReason) -> Identity {
-    Identity {
-        app: App::unknown(reason),
-        rung: Rung::None,
-        name: None,
-        icon: None,
-    }
+    Identity { app: App::unknown(reason), rung: Rung::None, name: None, icon: None }
 }
 
 /// The identity of the kernel's own traffic.
 pub fn kernel() -> Identity {
-    Identity {
-        app: App::kernel(),
-        rung: Rung::None,
-        name: None,
-        icon: None,
-    }
+    Identity { app: App::kernel(), rung: Rung::None, name: None, icon: None }
 }

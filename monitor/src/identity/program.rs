@@ -25,12 +25,7 @@ impl<'a> Program<'a> {
         };
         let Some(path) = exe.filter(|exe| !exe.is_empty()) else {
             let name = base_name(invoked?.trim_start_matches('-'))?;
-            return Some(Self {
-                path: None,
-                name,
-                is_standard: false,
-                arguments,
-            });
+            return Some(Self { path: None, name, is_standard: false, arguments });
         };
         let name = base_name(path)?;
         let is_standard = is_standard(path);
@@ -38,19 +33,13 @@ impl<'a> Program<'a> {
             Some((_, applets)) if is_standard => applet(name, applets, invoked, arguments),
             _ => (name, arguments),
         };
-        Some(Self {
-            path: Some(path),
-            name,
-            is_standard,
-            arguments,
-        })
+        Some(Self { path: Some(path), name, is_standard, arguments })
     }
 
     /// What the program is known by: its name where only an administrator could have put it, else
     /// the whole path. `None` where the path is unknown.
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
-        self.path
-            .map(|path| file_id(path, self.name, self.is_standard))
+        self.path.map(|path| file_id(path, self.name, self.is_standard))
     }
 }
 
@@ -153,11 +142,7 @@ fn applet<'a>(
 
 /// What a file is known by; `name` is its short name.
 pub(super) fn file_id<'a>(path: &'a str, name: &'a str, is_standard: bool) -> Cow<'a, str> {
-    if is_standard {
-        Cow::Borrowed(name)
-    } else {
-        stable_path(path)
-    }
+    if is_standard { Cow::Borrowed(name) } else { stable_path(path) }
 }
 
 /// Last component of a path.
@@ -169,9 +154,7 @@ pub(super) fn base_name(path: &str) -> Option<&str> {
 /// Whether a path lies in a directory of programs that only an administrator writes to: `bin`,
 /// `sbin`, `games` and all of `lib*` in `/`, `/usr` and `/usr/local`.
 pub(super) fn is_standard(path: &str) -> bool {
-    let path = ["/usr/local/", "/usr/", "/"]
-        .iter()
-        .find_map(|root| path.strip_prefix(root));
+    let path = ["/usr/local/", "/usr/", "/"].iter().find_map(|root| path.strip_prefix(root));
     let below = |path: &str| {
         path.split_once('/').is_some_and(|(directory, _)| {
             matches!(directory, "bin" | "sbin" | "games") || directory.starts_with("lib")
@@ -195,10 +178,7 @@ fn stable_path(path: &str) -> Cow<'_, str> {
     if let Some(rest) = path.strip_prefix("/snap/")
         && let Some((package, rest)) = rest.split_once('/')
         && let Some((revision, inner)) = rest.split_once('/')
-        && revision
-            .trim_start_matches('x')
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
+        && revision.trim_start_matches('x').bytes().all(|byte| byte.is_ascii_digit())
     {
         return Cow::Owned(format!("/snap/{package}/current/{inner}"));
     }
@@ -235,15 +215,9 @@ mod tests {
         check("/usr/bin/../../tmp/x", "/usr/bin/../../tmp/x");
         check("/usr/x", "/usr/x");
         check("/memfd:x", "/memfd:x");
-        check(
-            "/tmp/.mount_SignalAbC123/usr/bin/signal",
-            "/tmp/.mount_Signal*/usr/bin/signal",
-        );
+        check("/tmp/.mount_SignalAbC123/usr/bin/signal", "/tmp/.mount_Signal*/usr/bin/signal");
         check("/tmp/.mount_x/y", "/tmp/.mount_x/y");
-        check(
-            "/snap/core22/1234/usr/bin/python3",
-            "/snap/core22/current/usr/bin/python3",
-        );
+        check("/snap/core22/1234/usr/bin/python3", "/snap/core22/current/usr/bin/python3");
         check("/snap/a/x1/b", "/snap/a/current/b");
         check("/snap/bin/firefox/x", "/snap/bin/firefox/x");
     }
@@ -269,13 +243,7 @@ mod tests {
         check("/usr/bin/toybox", &["toybox", "nc"], "nc", "nc", 0);
         check("/tmp/busybox", &["wget"], "busybox", "/tmp/busybox", 0);
         check("/usr/bin/curl", &["wget"], "curl", "curl", 0);
-        check(
-            "/usr/sbin/dropbear",
-            &["/usr/sbin/dropbear", "-F"],
-            "dropbear",
-            "dropbear",
-            1,
-        );
+        check("/usr/sbin/dropbear", &["/usr/sbin/dropbear", "-F"], "dropbear", "dropbear", 1);
         check("/usr/sbin/dropbear", &["ssh", "host"], "ssh", "ssh", 1);
     }
 

@@ -39,11 +39,7 @@ fn bounded(text: &str, most: usize) -> String {
     // Where to cut if the rest does not fit: the ellipsis needs room as well.
     let mut cut = 0;
     for character in text.chars() {
-        let character = if is_unseen(character) {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            character
-        };
+        let character = if is_unseen(character) { char::REPLACEMENT_CHARACTER } else { character };
         if plain.len() + character.len_utf8() > most {
             plain.truncate(cut);
             plain.push(ELLIPSIS);

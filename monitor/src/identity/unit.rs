@@ -48,9 +48,7 @@ pub(super) fn app(unit: &str) -> Option<AppUnit<'_>> {
         let (body, _) = body.split_once('@').unwrap_or((body, ""));
         body.strip_suffix("-autostart").unwrap_or(body)
     } else {
-        let body = body
-            .strip_suffix(".scope")
-            .or_else(|| body.strip_suffix(".slice"))?;
+        let body = body.strip_suffix(".scope").or_else(|| body.strip_suffix(".slice"))?;
         let (body, random) = body.rsplit_once('-')?;
         if !is_alphanumeric(random) {
             return None;
@@ -61,17 +59,12 @@ pub(super) fn app(unit: &str) -> Option<AppUnit<'_>> {
         Some((launcher, id)) if is_launcher(launcher) && !id.is_empty() => (Some(launcher), id),
         _ => (None, body),
     };
-    (!id.is_empty()).then(|| AppUnit {
-        launcher,
-        id: unescape(id),
-    })
+    (!id.is_empty()).then(|| AppUnit { launcher, id: unescape(id) })
 }
 
 /// The id of a scope of GNOME before 3.34, `gnome-launched-ID.desktop-RANDOM.scope`.
 pub(super) fn gnome_launched(unit: &str) -> Option<String> {
-    let body = unit
-        .strip_prefix("gnome-launched-")?
-        .strip_suffix(".scope")?;
+    let body = unit.strip_prefix("gnome-launched-")?.strip_suffix(".scope")?;
     let (id, _) = body.rsplit_once(".desktop-")?;
     (!id.is_empty()).then(|| unescape(id))
 }
@@ -115,13 +108,8 @@ pub(super) fn lomiri(unit: &str) -> Option<Launched> {
     match kind {
         // The version would make each update another app.
         "application-click" => {
-            let versionless = id
-                .rsplit_once('_')
-                .map(|(id, _)| id)
-                .filter(|id| id.contains('_'));
-            Some(Launched::Click(
-                versionless.map_or(id.clone(), str::to_owned),
-            ))
+            let versionless = id.rsplit_once('_').map(|(id, _)| id).filter(|id| id.contains('_'));
+            Some(Launched::Click(versionless.map_or(id.clone(), str::to_owned)))
         }
         "application-legacy" | "application-snap" | "application-libertine" => {
             Some(Launched::Desktop(id))
@@ -160,9 +148,7 @@ fn is_transient(name: &str) -> bool {
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     rest.strip_prefix('u').is_some_and(is_number)
-        || rest
-            .strip_prefix('r')
-            .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(is_hex))
+        || rest.strip_prefix('r').is_some_and(|hex| hex.len() == 32 && hex.bytes().all(is_hex))
         || rest
             .strip_prefix('p')
             .and_then(|rest| rest.split_once("-i"))
@@ -238,28 +224,16 @@ mod tests {
             r"app-gnome-org.gnome.Evolution\x2dalarm\x2dnotify-2437.scope",
             Some("org.gnome.Evolution-alarm-notify"),
         );
-        check(
-            "app-gnome-org.gnome.Epiphany-182352.scope",
-            Some("org.gnome.Epiphany"),
-        );
-        check(
-            r"app-glib-spice\x2dvdagent-1839.scope",
-            Some("spice-vdagent"),
-        );
-        check(
-            "app-KDE-org.kde.okular@12345.service",
-            Some("org.kde.okular"),
-        );
+        check("app-gnome-org.gnome.Epiphany-182352.scope", Some("org.gnome.Epiphany"));
+        check(r"app-glib-spice\x2dvdagent-1839.scope", Some("spice-vdagent"));
+        check("app-KDE-org.kde.okular@12345.service", Some("org.kde.okular"));
         check("app-firefox.service", Some("firefox"));
         check("app-org.kde.amarok.service", Some("org.kde.amarok"));
         check(
             "app-gnome-org.gnome.SettingsDaemon.DiskUtilityNotify-autostart.service",
             Some("org.gnome.SettingsDaemon.DiskUtilityNotify"),
         );
-        check(
-            "app-gnome-org.gnome.Terminal-92502.slice",
-            Some("org.gnome.Terminal"),
-        );
+        check("app-gnome-org.gnome.Terminal-92502.slice", Some("org.gnome.Terminal"));
         check(
             "app-com.obsproject.Studio-d70acc38b5154a3a8b4a60accc4b15f4.scope",
             Some("com.obsproject.Studio"),
@@ -274,10 +248,7 @@ mod tests {
         );
         check("app-org.foo.Bar@autostart.service", Some("org.foo.Bar"));
         check("app-firefox-autostart.service", Some("firefox"));
-        check(
-            "app-a@1b4e28ba-2fa1-11d2-883f-0016d3cca427.service",
-            Some("a"),
-        );
+        check("app-a@1b4e28ba-2fa1-11d2-883f-0016d3cca427.service", Some("a"));
         check("app-org.gnome.Terminal.slice", None);
         check("app--1.scope", None);
         check("app-gnome--1.scope", Some("gnome-"));
@@ -314,19 +285,10 @@ mod tests {
         let check =
             |unit: &str, expected: Option<&str>| check(snap(unit).as_deref(), unit, expected);
         let uuid = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
-        check(
-            &format!("snap.firefox.firefox-{uuid}.scope"),
-            Some("firefox.firefox"),
-        );
-        check(
-            &format!("snap.firefox.firefox.{uuid}.scope"),
-            Some("firefox.firefox"),
-        );
+        check(&format!("snap.firefox.firefox-{uuid}.scope"), Some("firefox.firefox"));
+        check(&format!("snap.firefox.firefox.{uuid}.scope"), Some("firefox.firefox"));
         check(&format!("snap.a_key.b-c-{uuid}.scope"), Some("a_key.b-c"));
-        check(
-            &format!("snap.a.hook.configure-{uuid}.scope"),
-            Some("a.hook.configure"),
-        );
+        check(&format!("snap.a.hook.configure-{uuid}.scope"), Some("a.hook.configure"));
         check("snap.lxd.daemon.service", Some("lxd.daemon"));
         check("snap.firefox.firefox-1234.scope", None);
         check(&format!("snap.firefox-{uuid}.scope"), None);

@@ -57,10 +57,8 @@ const SYSTEM_DIRECTORIES: [&str; 4] = [
 ];
 
 /// Directories in each home directory.
-const USER_DIRECTORIES: [&str; 2] = [
-    ".local/share/applications",
-    ".local/share/flatpak/exports/share/applications",
-];
+const USER_DIRECTORIES: [&str; 2] =
+    [".local/share/applications", ".local/share/flatpak/exports/share/applications"];
 
 /// Most desktop files listed in all.
 pub const MAX_FILES: usize = 4096;
@@ -98,26 +96,18 @@ impl Applications {
     /// Whether a directory was changed since, and the scan should be made again. One look-up per
     /// directory. A file rewritten in place goes unnoticed: package managers and desktops replace.
     pub fn stale(&self) -> bool {
-        self.directories
-            .iter()
-            .any(|(path, modified)| modification_time(path) != *modified)
+        self.directories.iter().any(|(path, modified)| modification_time(path) != *modified)
     }
 
     /// The files, read one at a time as they are asked for. They are handed out once: only the
     /// directories stay in memory. Files that cannot be read are left out.
     pub fn take_files(&mut self) -> impl Iterator<Item = DesktopFile> + use<> {
         let mut bytes_left = MAX_TOTAL_BYTES;
-        std::mem::take(&mut self.files)
-            .into_iter()
-            .filter_map(move |listed| {
-                let text = read_text(&listed.path, bytes_left.min(MAX_FILE_BYTES))?;
-                bytes_left -= text.len().min(bytes_left);
-                Some(DesktopFile {
-                    id: listed.id,
-                    text,
-                    origin: listed.origin,
-                })
-            })
+        std::mem::take(&mut self.files).into_iter().filter_map(move |listed| {
+            let text = read_text(&listed.path, bytes_left.min(MAX_FILE_BYTES))?;
+            bytes_left -= text.len().min(bytes_left);
+            Some(DesktopFile { id: listed.id, text, origin: listed.origin })
+        })
     }
 
     /// How many files and directories found no room in the bounds.
@@ -126,8 +116,7 @@ impl Applications {
     }
 
     fn homes(&mut self, parent: &Path) -> Vec<PathBuf> {
-        self.directories
-            .push((parent.to_owned(), modification_time(parent)));
+        self.directories.push((parent.to_owned(), modification_time(parent)));
         let mut names = directory_entries(parent);
         self.skipped += names.len().saturating_sub(MAX_HOMES);
         names.truncate(MAX_HOMES);
@@ -148,12 +137,7 @@ impl Applications {
         for entry in directory_entries(directory) {
             let name = entry.file_name().to_string_lossy().into_owned();
             if entry.file_type().is_ok_and(|file_type| file_type.is_dir()) {
-                self.list(
-                    &entry.path(),
-                    &format!("{prefix}{name}-"),
-                    origin,
-                    depth - 1,
-                );
+                self.list(&entry.path(), &format!("{prefix}{name}-"), origin, depth - 1);
             } else if let Some(stem) = name.strip_suffix(".desktop") {
                 if self.files.len() >= MAX_FILES {
                     self.skipped += 1;
@@ -170,9 +154,7 @@ impl Applications {
 }
 
 fn modification_time(directory: &Path) -> Option<SystemTime> {
-    fs::metadata(directory)
-        .and_then(|metadata| metadata.modified())
-        .ok()
+    fs::metadata(directory).and_then(|metadata| metadata.modified()).ok()
 }
 
 /// In the order of their names, so that two scans agree.
@@ -206,10 +188,7 @@ fn read_text(path: &Path, most: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        reason = "a test that cannot prepare its files has failed"
-    )]
+    #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its files has failed")]
 
     use std::os::unix::fs::symlink;
 
@@ -234,10 +213,7 @@ mod tests {
 
         fn files(&self) -> Vec<(String, String, Origin)> {
             let mut applications = Applications::scan(&self.0);
-            applications
-                .take_files()
-                .map(|file| (file.id, file.text, file.origin))
-                .collect()
+            applications.take_files().map(|file| (file.id, file.text, file.origin)).collect()
         }
     }
 
@@ -251,26 +227,19 @@ mod tests {
     fn every_directory_is_found_and_the_system_comes_first() {
         let root = Root::new("applications");
         root.write("home/b/.local/share/applications/user.desktop", "1");
-        root.write(
-            "home/a/.local/share/flatpak/exports/share/applications/org.u.V.desktop",
-            "2",
-        );
+        root.write("home/a/.local/share/flatpak/exports/share/applications/org.u.V.desktop", "2");
         root.write("root/.local/share/applications/root.desktop", "3");
         root.write("usr/share/applications/z.desktop", "4");
         root.write("usr/share/applications/kde/konsole.desktop", "5");
         root.write("usr/share/applications/mimeinfo.cache", "no");
         root.write("usr/share/applications/empty.desktop", "");
         root.write("usr/local/share/applications/local.desktop", "6");
-        root.write(
-            "var/lib/snapd/desktop/applications/firefox_firefox.desktop",
-            "7",
-        );
+        root.write("var/lib/snapd/desktop/applications/firefox_firefox.desktop", "7");
         root.write("var/lib/flatpak/app/export.desktop", "8");
         root.write("var/lib/flatpak/exports/share/applications/.keep", "");
         symlink(
             "../../../app/export.desktop",
-            root.0
-                .join("var/lib/flatpak/exports/share/applications/org.x.Y.desktop"),
+            root.0.join("var/lib/flatpak/exports/share/applications/org.x.Y.desktop"),
         )
         .unwrap();
         let expected = [
@@ -284,10 +253,8 @@ mod tests {
             ("root", "3", Origin::User),
         ];
         let files = root.files();
-        let files: Vec<_> = files
-            .iter()
-            .map(|(id, text, origin)| (id.as_str(), text.as_str(), *origin))
-            .collect();
+        let files: Vec<_> =
+            files.iter().map(|(id, text, origin)| (id.as_str(), text.as_str(), *origin)).collect();
         assert_eq!(files, expected);
     }
 
@@ -295,14 +262,8 @@ mod tests {
     fn hostile_files_do_no_harm() {
         let root = Root::new("applications-hostile");
         let directory = root.0.join("home/a/.local/share/applications");
-        root.write(
-            "home/a/.local/share/applications/long.desktop",
-            &"a=b\n".repeat(40_000),
-        );
-        root.write(
-            "home/a/.local/share/applications/no-line.desktop",
-            &"x".repeat(200_000),
-        );
+        root.write("home/a/.local/share/applications/long.desktop", &"a=b\n".repeat(40_000));
+        root.write("home/a/.local/share/applications/no-line.desktop", &"x".repeat(200_000));
         symlink("/dev/zero", directory.join("zero.desktop")).unwrap();
         symlink("loop.desktop", directory.join("loop.desktop")).unwrap();
         symlink(".", directory.join("self")).unwrap();

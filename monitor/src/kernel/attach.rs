@@ -74,9 +74,7 @@ pub struct Attached {
 impl fmt::Debug for Attached {
     // By hand, because aya's ring buffer has none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attached")
-            .field("root", &self.root)
-            .finish_non_exhaustive()
+        f.debug_struct("Attached").field("root", &self.root).finish_non_exhaustive()
     }
 }
 
@@ -88,11 +86,7 @@ impl Attached {
 
     /// The hooks and whether they are attached. All are, or there would be no `Attached`.
     pub fn hooks(&self) -> Vec<(&'static str, bool)> {
-        HOOKS
-            .iter()
-            .enumerate()
-            .map(|(i, hook)| (hook.name, i < self.links.len()))
-            .collect()
+        HOOKS.iter().enumerate().map(|(i, hook)| (hook.name, i < self.links.len())).collect()
     }
 }
 
@@ -106,10 +100,7 @@ pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachErro
     let mut links = Vec::with_capacity(HOOKS.len());
     for (hook, (program, fd)) in HOOKS.iter().zip(&loaded.programs) {
         let refused = || {
-            AttachError::Refused(
-                program.name.clone(),
-                program.refused.clone().unwrap_or_default(),
-            )
+            AttachError::Refused(program.name.clone(), program.refused.clone().unwrap_or_default())
         };
         let fd = fd.as_ref().ok_or_else(refused)?;
         links.push(link(hook, fd, directory.as_fd(), &root)?);
@@ -117,10 +108,8 @@ pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachErro
     let mut maps = loaded.maps;
     let mut take = |name: &'static str| {
         let at = maps.iter().position(|(map, _)| map == name);
-        at.map(|at| maps.swap_remove(at).1).ok_or(AttachError::Io(
-            "taking over the maps",
-            io::ErrorKind::NotFound.into(),
-        ))
+        at.map(|at| maps.swap_remove(at).1)
+            .ok_or(AttachError::Io("taking over the maps", io::ErrorKind::NotFound.into()))
     };
     let cpus = cpus();
     let flows = take("FLOWS")?;
@@ -181,17 +170,13 @@ fn cpus() -> usize {
 
 /// The release of the running kernel, like `6.12.3-arm64`.
 pub fn release() -> String {
-    rustix::system::uname()
-        .release()
-        .to_string_lossy()
-        .into_owned()
+    rustix::system::uname().release().to_string_lossy().into_owned()
 }
 
 /// Checks a release against [`KERNEL_MIN`]. One that cannot be read passes: loading will tell.
 pub fn check_release(release: &str) -> Result<(), AttachError> {
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .map_while(|n| n.parse::<u32>().ok());
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) if (major, minor) < KERNEL_MIN => {
             Err(AttachError::KernelTooOld(release.to_owned()))
@@ -218,10 +203,8 @@ pub fn check_rights() -> Result<(), AttachError> {
 /// own that nobody else sees and that ends with the descriptor. Gives a path to it as well.
 pub fn open_root(root: Option<&Path>) -> Result<(OwnedFd, PathBuf), AttachError> {
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let mounts = root.map_or_else(
-        || cgroups::find_mount(&mountinfo),
-        |root| Mounts::V2(root.to_owned()),
-    );
+    let mounts =
+        root.map_or_else(|| cgroups::find_mount(&mountinfo), |root| Mounts::V2(root.to_owned()));
     let missing = match mounts {
         Mounts::V2(path) => {
             let directory = File::open(&path).map(OwnedFd::from);
@@ -259,10 +242,7 @@ mod tests {
     #[test]
     fn kernels_below_the_floor_are_refused() {
         for old in ["5.9.16", "4.19.0-27-amd64", "5.4.0-26-generic", "3.18.31"] {
-            assert!(
-                matches!(check_release(old), Err(AttachError::KernelTooOld(_))),
-                "{old}"
-            );
+            assert!(matches!(check_release(old), Err(AttachError::KernelTooOld(_))), "{old}");
         }
         for new in ["5.10.0", "5.10", "6.12.3-arm64", "10.0.1", "mystery"] {
             assert!(check_release(new).is_ok(), "{new}");

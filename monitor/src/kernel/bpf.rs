@@ -58,12 +58,7 @@ struct LinkAttr {
 unsafe fn bpf<T>(command: Command, attr: &mut T) -> io::Result<i32> {
     // SAFETY: `attr` is alive and as long as said; the caller vouches for the addresses in it.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as i32,
-            std::ptr::from_mut(attr),
-            size_of::<T>(),
-        )
+        libc::syscall(libc::SYS_bpf, command as i32, std::ptr::from_mut(attr), size_of::<T>())
     };
     if result < 0 {
         return Err(io::Error::last_os_error());
@@ -150,13 +145,8 @@ pub(super) fn update(
 /// As [`lookup`].
 pub(super) fn delete(map: BorrowedFd<'_>, layout: Layout, key: &[u8]) -> io::Result<bool> {
     check(key.len() == layout.key)?;
-    let mut attr = ElementAttr {
-        map_fd: fd(map),
-        reserved: 0,
-        key: address(key),
-        value: 0,
-        flags: 0,
-    };
+    let mut attr =
+        ElementAttr { map_fd: fd(map), reserved: 0, key: address(key), value: 0, flags: 0 };
     // SAFETY: the key has the size of the map's layout.
     match unsafe { bpf(Command::MapDelete, &mut attr) } {
         Ok(_) => Ok(true),
@@ -231,12 +221,7 @@ pub(super) fn link_to_cgroup(
     cgroup: BorrowedFd<'_>,
     attach_type: u32,
 ) -> io::Result<OwnedFd> {
-    let mut attr = LinkAttr {
-        prog_fd: fd(program),
-        target_fd: fd(cgroup),
-        attach_type,
-        flags: 0,
-    };
+    let mut attr = LinkAttr { prog_fd: fd(program), target_fd: fd(cgroup), attach_type, flags: 0 };
     // SAFETY: the command takes no addresses.
     let link = unsafe { bpf(Command::LinkCreate, &mut attr) }?;
     // SAFETY: the kernel just made this descriptor, and nobody else knows it.
@@ -253,19 +238,12 @@ pub(super) fn wait_for_rcu() -> io::Result<()> {
     const MEMBARRIER_CMD_GLOBAL: i32 = 1;
     // SAFETY: membarrier(2) takes numbers only.
     let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn check(fits: bool) -> io::Result<()> {
     if fits {
         return Ok(());
     }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "buffer does not fit the map's layout",
-    ))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "buffer does not fit the map's layout"))
 }

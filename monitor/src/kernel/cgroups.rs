@@ -47,9 +47,7 @@ fn unescape(text: &str) -> String {
     ["\\040", "\\011", "\\012", "\\134"]
         .iter()
         .zip([" ", "\t", "\n", "\\"])
-        .fold(text.to_owned(), |text, (escape, plain)| {
-            text.replace(escape, plain)
-        })
+        .fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
 }
 
 /// The path, from the root of the tree on and starting with `/`, of the cgroup with this id, which is
@@ -67,9 +65,8 @@ pub fn path_of(root: &Path, id: u64) -> Option<String> {
         let Ok(entries) = fs::read_dir(&directory) else {
             continue;
         };
-        let directories = entries
-            .flatten()
-            .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
+        let directories =
+            entries.flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
         queue.extend(directories.map(|entry| entry.path()));
     }
     None
@@ -88,39 +85,24 @@ mod tests {
     #[test]
     fn the_tree_is_found_wherever_it_is() {
         let v2 = |path: &str| Mounts::V2(path.into());
-        check(
-            "25 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n",
-            &v2("/sys/fs/cgroup"),
-        );
+        check("25 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n", &v2("/sys/fs/cgroup"));
         check(
             "30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
              31 25 0:27 / /sys/fs/cgroup/unified rw - cgroup2 none rw\n",
             &v2("/sys/fs/cgroup/unified"),
         );
-        check(
-            "31 25 0:27 / /mnt/a\\040b rw shared:1 - cgroup2 none rw\n",
-            &v2("/mnt/a b"),
-        );
+        check("31 25 0:27 / /mnt/a\\040b rw shared:1 - cgroup2 none rw\n", &v2("/mnt/a b"));
     }
 
     #[test]
     fn a_part_of_the_tree_is_not_the_tree() {
-        check(
-            "31 25 0:27 /docker/1 /sys/fs/cgroup ro - cgroup2 none rw\n",
-            &Mounts::None,
-        );
+        check("31 25 0:27 /docker/1 /sys/fs/cgroup ro - cgroup2 none rw\n", &Mounts::None);
     }
 
     #[test]
     fn version_1_alone_is_told_apart_from_nothing() {
-        check(
-            "30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n",
-            &Mounts::V1Only,
-        );
-        check(
-            "22 1 0:21 / /proc rw - proc proc rw\nnonsense\n",
-            &Mounts::None,
-        );
+        check("30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", &Mounts::V1Only);
+        check("22 1 0:21 / /proc rw - proc proc rw\nnonsense\n", &Mounts::None);
     }
 
     #[test]
@@ -129,10 +111,7 @@ mod tests {
         let inner = root.join("system.slice").join("a.service");
         fs::create_dir_all(&inner).expect("a temporary directory");
         let id = fs::metadata(&inner).expect("it was just made").ino();
-        assert_eq!(
-            path_of(&root, id).as_deref(),
-            Some("/system.slice/a.service")
-        );
+        assert_eq!(path_of(&root, id).as_deref(), Some("/system.slice/a.service"));
         assert_eq!(path_of(&root, 0), None);
         fs::remove_dir_all(&root).expect("it was just made");
     }

@@ -101,16 +101,10 @@ mod tests {
         message[2..4].copy_from_slice(&ETHERNET.to_ne_bytes());
         message[4..8].copy_from_slice(&7_u32.to_ne_bytes());
         attribute(&mut message, IFLA_IFNAME, b"wwan0\0");
-        let stats: Vec<u8> = [1_u64, 2, 300, 400, 0]
-            .iter()
-            .flat_map(|n| n.to_ne_bytes())
-            .collect();
+        let stats: Vec<u8> = [1_u64, 2, 300, 400, 0].iter().flat_map(|n| n.to_ne_bytes()).collect();
         attribute(&mut message, IFLA_STATS64, &stats);
         let wwan = parse(&message).expect("complete");
-        assert_eq!(
-            (wwan.name.as_str(), wwan.index, wwan.link_header),
-            ("wwan0", 7, 14)
-        );
+        assert_eq!((wwan.name.as_str(), wwan.index, wwan.link_header), ("wwan0", 7, 14));
         assert_eq!((wwan.rx_packets, wwan.tx_packets), (1, 2));
         assert_eq!((wwan.rx_bytes, wwan.tx_bytes), (300, 400));
         for length in 0..message.len() {
@@ -122,15 +116,10 @@ mod tests {
     #[test]
     fn the_running_kernel_lists_what_proc_lists() {
         let text = std::fs::read_to_string("/proc/net/dev").expect("procfs is mounted");
-        let mut listed: Vec<_> = text
-            .lines()
-            .filter_map(|line| Some(line.rsplit_once(':')?.0.trim()))
-            .collect();
+        let mut listed: Vec<_> =
+            text.lines().filter_map(|line| Some(line.rsplit_once(':')?.0.trim())).collect();
         let found = read().expect("rtnetlink answers");
-        let mut names: Vec<_> = found
-            .iter()
-            .map(|interface| interface.name.as_str())
-            .collect();
+        let mut names: Vec<_> = found.iter().map(|interface| interface.name.as_str()).collect();
         listed.sort_unstable();
         names.sort_unstable();
         assert_eq!(names, listed);

@@ -111,9 +111,7 @@ pub fn load(order: &Order) -> Result<Loaded, LoadError> {
     let status = child.wait().map_err(failed)?;
     let (report, descriptors) = received.map_err(failed)?;
     let report = serde_json::from_slice(&report).map_err(|_| {
-        LoadError::Child(format!(
-            "the loading process ended without a report ({status})"
-        ))
+        LoadError::Child(format!("the loading process ended without a report ({status})"))
     })?;
     match report {
         Report::Failed(error) => Err(error),
@@ -127,11 +125,7 @@ fn sort(maps: Vec<String>, programs: Vec<LoadedProgram>, fds: Vec<OwnedFd>) -> L
     let programs = programs
         .into_iter()
         .map(|program| {
-            let fd = if program.refused.is_none() {
-                fds.next()
-            } else {
-                None
-            };
+            let fd = if program.refused.is_none() { fds.next() } else { None };
             (program, fd)
         })
         .collect();
@@ -183,18 +177,10 @@ pub fn child(order: &str) -> io::Result<()> {
             }
             let accepted = programs.iter().filter(|program| program.refused.is_none());
             let programs_loaded = accepted.filter_map(|program| ebpf.program(&program.name));
-            let fds: Vec<_> = programs_loaded
-                .filter_map(|program| program.fd().ok())
-                .collect();
+            let fds: Vec<_> = programs_loaded.filter_map(|program| program.fd().ok()).collect();
             descriptors.extend(fds.iter().map(|fd| fd.as_fd()));
             let maps = MAPS.map(str::to_owned).to_vec();
-            send(
-                &Report::Loaded {
-                    maps,
-                    programs: programs.clone(),
-                },
-                &descriptors,
-            )
+            send(&Report::Loaded { maps, programs: programs.clone() }, &descriptors)
         }
     }
 }
@@ -220,12 +206,8 @@ fn send(report: &Report, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::other("more descriptors than fit one message"));
     }
-    let mut sent = rustix::net::sendmsg(
-        &stdin,
-        &[IoSlice::new(&report)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )?;
+    let mut sent =
+        rustix::net::sendmsg(&stdin, &[IoSlice::new(&report)], &mut control, SendFlags::NOSIGNAL)?;
     while let Some(rest) = report.get(sent..).filter(|rest| !rest.is_empty()) {
         sent += rustix::net::send(&stdin, rest, SendFlags::NOSIGNAL)?;
     }
@@ -235,10 +217,7 @@ fn send(report: &Report, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
 /// Loads object, maps and programs into the kernel.
 fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
     // Before 5.11 map memory is charged to this limit, 64 KiB by default. Later kernels ignore it.
-    let unlimited = Rlimit {
-        current: None,
-        maximum: None,
-    };
+    let unlimited = Rlimit { current: None, maximum: None };
     let _ = rustix::process::setrlimit(Resource::Memlock, unlimited);
     let file;
     let object = match &order.object {
@@ -260,10 +239,7 @@ fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
     let mut programs = Vec::with_capacity(HOOKS.len());
     for hook in &HOOKS {
         let Some(program) = ebpf.program_mut(hook.name) else {
-            return Err(LoadError::BadObject(format!(
-                "it has no program `{}`",
-                hook.name
-            )));
+            return Err(LoadError::BadObject(format!("it has no program `{}`", hook.name)));
         };
         let refused = load_program(program).err().map(|error| explain(&error));
         let info = program.info().ok();
@@ -324,22 +300,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// The kernel's error and the last lines of the verifier's log, which name the reason.
 fn explain(error: &ProgramError) -> String {
-    let ProgramError::LoadError {
-        io_error,
-        verifier_log,
-    } = error
-    else {
+    let ProgramError::LoadError { io_error, verifier_log } = error else {
         return chain(error);
     };
     let log = verifier_log.to_string();
-    let lines: Vec<_> = log
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let tail = lines
-        .get(lines.len().saturating_sub(LOG_LINES_MAX)..)
-        .unwrap_or_default();
+    let lines: Vec<_> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let tail = lines.get(lines.len().saturating_sub(LOG_LINES_MAX)..).unwrap_or_default();
     if tail.is_empty() {
         return io_error.to_string();
     }

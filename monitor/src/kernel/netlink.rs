@@ -107,10 +107,7 @@ mod tests {
         for length in 1..bytes.len() {
             let mut seen = 0;
             let result = read_answers(&bytes[..length], &mut |_| seen += 1);
-            assert!(
-                result.is_ok_and(|complete| complete) && seen == 0,
-                "{length} bytes"
-            );
+            assert!(result.is_ok_and(|complete| complete) && seen == 0, "{length} bytes");
         }
         let mut seen = Vec::new();
         let result = read_answers(&bytes, &mut |body: &[u8]| seen.push(body.to_vec()));

@@ -63,11 +63,7 @@ const PF_KTHREAD: u64 = 0x0020_0000;
 /// pid in the meantime cannot be mixed in. One read per file, each bounded.
 pub fn read(proc_root: &Path, pid: u32) -> Option<ProcessFacts> {
     let process = open_process(proc_root, pid)?;
-    let mut facts = ProcessFacts {
-        pid,
-        exe: read_exe(&process),
-        ..ProcessFacts::default()
-    };
+    let mut facts = ProcessFacts { pid, exe: read_exe(&process), ..ProcessFacts::default() };
     let mut buffer = vec![0; ENVIRON_BYTES];
     let text = |name: &str, bytes: &mut [u8]| read_text(&process, name, bytes);
     facts.cgroup = text("cgroup", &mut buffer[..CGROUP_BYTES]).and_then(|text| cgroup2_path(&text));
@@ -86,12 +82,7 @@ pub fn read(proc_root: &Path, pid: u32) -> Option<ProcessFacts> {
         .and_then(|bytes| flatpak_application(&String::from_utf8_lossy(bytes)));
     facts.launched_desktop_file = read_once(&process, "environ", &mut buffer)
         .and_then(|environment| launched_desktop_file(environment, pid));
-    (facts
-        != ProcessFacts {
-            pid,
-            ..ProcessFacts::default()
-        })
-    .then_some(facts)
+    (facts != ProcessFacts { pid, ..ProcessFacts::default() }).then_some(facts)
 }
 
 /// The start time of a process, in clock ticks since boot: one read, to see whether it is still the
@@ -105,25 +96,16 @@ pub fn start_ticks(proc_root: &Path, pid: u32) -> Option<u64> {
 /// Opens a file for reading, if it is a regular one: no device wakes up and no FIFO blocks, even
 /// where the path belongs to somebody hostile. `flags` go to the look-up (`NOFOLLOW`).
 pub(super) fn open_regular(directory: impl AsFd, path: &Path, flags: OFlags) -> Option<OwnedFd> {
-    let found = rustix::fs::openat(
-        directory,
-        path,
-        flags | OFlags::PATH | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .ok()?;
+    let found =
+        rustix::fs::openat(directory, path, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .ok()?;
     let mode = rustix::fs::fstat(&found).ok()?.st_mode;
     if FileType::from_raw_mode(mode) != FileType::RegularFile {
         return None;
     }
     // The descriptor, not the path, is opened: it cannot have become another file.
     let found = format!("/proc/self/fd/{}", found.as_raw_fd());
-    rustix::fs::open(
-        found,
-        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK,
-        Mode::empty(),
-    )
-    .ok()
+    rustix::fs::open(found, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
 }
 
 fn open_process(proc_root: &Path, pid: u32) -> Option<OwnedFd> {
@@ -167,10 +149,7 @@ fn comm(text: &str) -> String {
 
 /// Splits at the zeros. Those a process left behind when it overwrote its title are no arguments.
 fn arguments(bytes: &[u8]) -> Vec<String> {
-    let end = bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     if end == 0 {
         return Vec::new();
     }
@@ -185,11 +164,7 @@ fn arguments(bytes: &[u8]) -> Vec<String> {
 /// may hold spaces and parentheses, hence the search for the last one.
 fn stat_field(text: &str, number: usize) -> Option<u64> {
     let (_, fields) = text.rsplit_once(')')?;
-    fields
-        .split_ascii_whitespace()
-        .nth(number.checked_sub(3)?)?
-        .parse()
-        .ok()
+    fields.split_ascii_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
 }
 
 fn real_uid(text: &str) -> Option<u32> {
@@ -198,11 +173,7 @@ fn real_uid(text: &str) -> Option<u32> {
 }
 
 fn flatpak_application(text: &str) -> Option<String> {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .skip_while(|line| *line != "[Application]")
-        .skip(1);
+    let lines = text.lines().map(str::trim).skip_while(|line| *line != "[Application]").skip(1);
     let name = lines
         .take_while(|line| !line.starts_with('['))
         .find_map(|line| line.strip_prefix("name")?.trim_start().strip_prefix('='))?
@@ -213,9 +184,7 @@ fn flatpak_application(text: &str) -> Option<String> {
 /// Children inherit the variable; the pid beside it says for whom it was meant.
 fn launched_desktop_file(environment: &[u8], pid: u32) -> Option<PathBuf> {
     let value = |name: &[u8]| {
-        environment
-            .split(|byte| *byte == 0)
-            .find_map(|variable| variable.strip_prefix(name))
+        environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(name))
     };
     let launched = value(b"GIO_LAUNCHED_DESKTOP_FILE_PID=")?;
     if str::from_utf8(launched).ok()?.parse() != Ok(pid) {
@@ -227,10 +196,7 @@ fn launched_desktop_file(environment: &[u8], pid: u32) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        reason = "a test that cannot prepare its files has failed"
-    )]
+    #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its files has failed")]
 
     use std::fs;
     use std::os::unix::fs::symlink;
@@ -270,11 +236,7 @@ mod tests {
         check(STAT, 22, Some(8_154_321));
         check(STAT, 9, Some(4_194_560));
         check(&STAT.replace("(a) R b (c))", "(sh)"), 22, Some(8_154_321));
-        check(
-            &STAT.replace("(a) R b (c))", "(\n) 1 2 3 (\n)"),
-            22,
-            Some(8_154_321),
-        );
+        check(&STAT.replace("(a) R b (c))", "(\n) 1 2 3 (\n)"), 22, Some(8_154_321));
         check(STAT, 2, None);
         check(STAT, 99, None);
         check("42 (sh", 22, None);
@@ -314,10 +276,7 @@ mod tests {
     #[test]
     fn status_gives_the_real_user() {
         let check = |text: &str, expected| assert_eq!(real_uid(text), expected, "{text:?}");
-        check(
-            "Name:\tUid:\nUmask:\t0022\nUid:\t10000\t0\t0\t0\nGid:\t1\t1\t1\t1\n",
-            Some(10000),
-        );
+        check("Name:\tUid:\nUmask:\t0022\nUid:\t10000\t0\t0\t0\nGid:\t1\t1\t1\t1\n", Some(10000));
         check("Uid:\t4294967295\t0\t0\t0\n", Some(u32::MAX));
         check("Uid:\tx\n", None);
         check("", None);
@@ -330,10 +289,7 @@ mod tests {
         };
         check("[Application]\nname=org.x.Y\nruntime=r\n", Some("org.x.Y"));
         check("[Application]\n name = org.x.Y \n", Some("org.x.Y"));
-        check(
-            "[Instance]\nname=no\n[Application]\nruntime=r\nname=org.x.Y\n",
-            Some("org.x.Y"),
-        );
+        check("[Instance]\nname=no\n[Application]\nruntime=r\nname=org.x.Y\n", Some("org.x.Y"));
         check("[Application]\nruntime=r\n[Instance]\nname=no\n", None);
         check("[Application]\nname=\n", None);
         check("[Runtime]\nname=no\n", None);
@@ -343,10 +299,7 @@ mod tests {
     #[test]
     fn environment_counts_only_for_the_launched_process() {
         let check = |environment: &[u8], expected: Option<&str>| {
-            assert_eq!(
-                launched_desktop_file(environment, 42),
-                expected.map(PathBuf::from)
-            );
+            assert_eq!(launched_desktop_file(environment, 42), expected.map(PathBuf::from));
         };
         let file = b"A=b\0GIO_LAUNCHED_DESKTOP_FILE=/a/b.desktop\0".as_slice();
         let with_pid = |pid: &str| {
@@ -358,10 +311,7 @@ mod tests {
         check(&with_pid("x"), None);
         check(file, None);
         check(b"GIO_LAUNCHED_DESKTOP_FILE_PID=42\0", None);
-        check(
-            b"XGIO_LAUNCHED_DESKTOP_FILE=/x\0GIO_LAUNCHED_DESKTOP_FILE_PID=42\0",
-            None,
-        );
+        check(b"XGIO_LAUNCHED_DESKTOP_FILE=/x\0GIO_LAUNCHED_DESKTOP_FILE_PID=42\0", None);
     }
 
     #[test]
@@ -406,11 +356,7 @@ mod tests {
         fs::create_dir_all(proc.0.join("42")).unwrap();
         assert_eq!(read(&proc.0, 42), None);
         proc.write("42/comm", b"a\n");
-        let expected = ProcessFacts {
-            pid: 42,
-            comm: Some("a".into()),
-            ..ProcessFacts::default()
-        };
+        let expected = ProcessFacts { pid: 42, comm: Some("a".into()), ..ProcessFacts::default() };
         assert_eq!(read(&proc.0, 42), Some(expected));
         proc.write("43/stat", b"43 (kworker/0:1) I 2 0 0 0 -1 69238880 0");
         assert!(read(&proc.0, 43).unwrap().kernel_thread);

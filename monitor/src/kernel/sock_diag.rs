@@ -87,11 +87,7 @@ pub fn sockets_everywhere(proc_root: &Path) -> io::Result<(Sockets, usize)> {
             self::sockets()
         });
         if let Ok(Ok(found)) = entered.join() {
-            sockets.extend(
-                found
-                    .into_iter()
-                    .take(SOCKETS_MAX.saturating_sub(sockets.len())),
-            );
+            sockets.extend(found.into_iter().take(SOCKETS_MAX.saturating_sub(sockets.len())));
         }
     }
     Ok((sockets, count))
@@ -99,10 +95,8 @@ pub fn sockets_everywhere(proc_root: &Path) -> io::Result<(Sockets, usize)> {
 
 /// Network namespaces of all processes, except this one's, each once.
 fn namespaces(proc_root: &Path) -> Vec<File> {
-    let mut seen: Vec<u64> = fs::metadata("/proc/self/ns/net")
-        .iter()
-        .map(MetadataExt::ino)
-        .collect();
+    let mut seen: Vec<u64> =
+        fs::metadata("/proc/self/ns/net").iter().map(MetadataExt::ino).collect();
     let mut found = Vec::new();
     for process in fs::read_dir(proc_root).into_iter().flatten().flatten() {
         let path = process.path().join("ns/net");
@@ -123,41 +117,26 @@ fn list(family: u8, protocol: u8, sockets: &mut Sockets) -> io::Result<()> {
     let mut request = vec![family, protocol, 0, 0];
     request.extend((!(1_u32 << TIME_WAIT)).to_ne_bytes());
     request.resize(REQUEST_BYTES, 0);
-    netlink::dump(
-        Some(rustix::net::netlink::SOCK_DIAG),
-        SOCK_DIAG_BY_FAMILY,
-        &request,
-        |body| {
-            if let Some((cookie, socket)) = parse(body, protocol)
-                && sockets.len() < SOCKETS_MAX
-            {
-                sockets.insert(cookie, socket);
-            }
-        },
-    )
+    netlink::dump(Some(rustix::net::netlink::SOCK_DIAG), SOCK_DIAG_BY_FAMILY, &request, |body| {
+        if let Some((cookie, socket)) = parse(body, protocol)
+            && sockets.len() < SOCKETS_MAX
+        {
+            sockets.insert(cookie, socket);
+        }
+    })
 }
 
 fn parse(body: &[u8], protocol: u8) -> Option<(u64, Socket)> {
     let [state] = field(body, STATE_AT)?;
     let cookie = split(u64::from_ne_bytes(field(body, COOKIE_AT)?));
     let inode = u64::from(u32::from_ne_bytes(field(body, INODE_AT)?));
-    Some((
-        cookie,
-        Socket {
-            inode,
-            listens: protocol == TCP && state == LISTEN,
-        },
-    ))
+    Some((cookie, Socket { inode, listens: protocol == TCP && state == LISTEN }))
 }
 
 /// The cookie is two words, the lower first, whatever the byte order (`sock_diag_save_cookie`,
 /// net/core/sock_diag.c).
 const fn split(cookie: u64) -> u64 {
-    if cfg!(target_endian = "big") {
-        cookie.rotate_left(32)
-    } else {
-        cookie
-    }
+    if cfg!(target_endian = "big") { cookie.rotate_left(32) } else { cookie }
 }
 
 /// A process and its descriptor of a socket.
@@ -206,21 +185,12 @@ pub fn borrow(holder: Holder) -> io::Result<OwnedFd> {
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    Ok(rustix::process::pidfd_getfd(
-        process,
-        holder.fd,
-        PidfdGetfdFlags::empty(),
-    )?)
+    Ok(rustix::process::pidfd_getfd(process, holder.fd, PidfdGetfdFlags::empty())?)
 }
 
 /// The inode of a link like `socket:[12345]` (proc_pid_fd(5)).
 fn socket_inode(target: &Path) -> Option<u64> {
-    target
-        .to_str()?
-        .strip_prefix("socket:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
+    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 #[cfg(test)]
@@ -239,22 +209,10 @@ mod tests {
             eprintln!("skipped: this kernel has no sock_diag");
             return;
         };
-        let socket = sockets
-            .get(&cookie)
-            .copied()
-            .expect("the listener is listed");
+        let socket = sockets.get(&cookie).copied().expect("the listener is listed");
         assert!(socket.listens);
-        let holder = holders(Path::new("/proc"))
-            .get(&socket.inode)
-            .copied()
-            .expect("held here");
-        assert_eq!(
-            holder,
-            Holder {
-                pid: std::process::id(),
-                fd: listener.as_raw_fd()
-            }
-        );
+        let holder = holders(Path::new("/proc")).get(&socket.inode).copied().expect("held here");
+        assert_eq!(holder, Holder { pid: std::process::id(), fd: listener.as_raw_fd() });
         drop(listener);
     }
 
@@ -266,26 +224,8 @@ mod tests {
         for length in 0..body.len() {
             assert_eq!(parse(&body[..length], TCP), None, "{length} bytes");
         }
-        assert_eq!(
-            parse(&body, TCP),
-            Some((
-                9,
-                Socket {
-                    inode: 0,
-                    listens: true
-                }
-            ))
-        );
-        assert_eq!(
-            parse(&body, 17),
-            Some((
-                9,
-                Socket {
-                    inode: 0,
-                    listens: false
-                }
-            ))
-        );
+        assert_eq!(parse(&body, TCP), Some((9, Socket { inode: 0, listens: true })));
+        assert_eq!(parse(&body, 17), Some((9, Socket { inode: 0, listens: false })));
     }
 
     #[test]

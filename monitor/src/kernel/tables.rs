@@ -109,9 +109,8 @@ impl CounterTable {
             let values = self.values.chunks_exact(self.layout.value);
             for (key, value) in keys.zip(values).take(read) {
                 let stride = self.lane_bytes.next_multiple_of(8);
-                let mut lanes = value
-                    .chunks_exact(stride)
-                    .filter_map(|lane| lane.get(..self.lane_bytes));
+                let mut lanes =
+                    value.chunks_exact(stride).filter_map(|lane| lane.get(..self.lane_bytes));
                 visit(key, &mut lanes);
             }
             used += read as u64;
@@ -133,9 +132,7 @@ impl CounterTable {
             return Ok(Vec::new());
         }
         let lanes = value.chunks_exact(self.lane_bytes.next_multiple_of(8));
-        Ok(lanes
-            .map(|lane| lane.get(..self.lane_bytes).unwrap_or_default().to_vec())
-            .collect())
+        Ok(lanes.map(|lane| lane.get(..self.lane_bytes).unwrap_or_default().to_vec()).collect())
     }
 
     /// Deletes an element; false when it was gone.
@@ -170,13 +167,7 @@ impl StatsTable {
         cpus: usize,
         live_lanes: usize,
     ) -> Self {
-        Self {
-            stats,
-            over,
-            live,
-            cpus,
-            live_lanes,
-        }
+        Self { stats, over, live, cpus, live_lanes }
     }
 
     /// Flows that were made, less those that the programs have taken away again: with those that the agent
@@ -186,10 +177,7 @@ impl StatsTable {
     ///
     /// What bpf(2) says.
     pub fn flows_made(&self) -> io::Result<u64> {
-        let layout = Layout {
-            key: size_of::<u32>(),
-            value: self.live_lanes * size_of::<u64>(),
-        };
+        let layout = Layout { key: size_of::<u32>(), value: self.live_lanes * size_of::<u64>() };
         let mut value = vec![0; layout.value];
         bpf::lookup(self.live.as_fd(), layout, &0_u32.to_ne_bytes(), &mut value)?;
         let counts = value.chunks_exact(8).filter_map(|lane| lane.first_chunk());
@@ -223,10 +211,7 @@ impl StatsTable {
         let mut causes = Vec::new();
         for cause in 0..over_cause::COUNT {
             let mut sum = OverRecord::ZERO;
-            for record in self
-                .lanes(self.over.as_fd(), cause, OverRecord::SIZE)?
-                .iter()
-            {
+            for record in self.lanes(self.over.as_fd(), cause, OverRecord::SIZE)?.iter() {
                 let Some(record) = OverRecord::read(record) else {
                     continue;
                 };
@@ -241,20 +226,14 @@ impl StatsTable {
     }
 
     fn layout(&self, lane: usize) -> Layout {
-        Layout {
-            key: size_of::<u32>(),
-            value: self.cpus * lane.next_multiple_of(8),
-        }
+        Layout { key: size_of::<u32>(), value: self.cpus * lane.next_multiple_of(8) }
     }
 
     fn lanes(&self, map: BorrowedFd<'_>, index: u32, lane: usize) -> io::Result<Lanes> {
         let layout = self.layout(lane);
         let mut value = vec![0; layout.value];
         bpf::lookup(map, layout, &index.to_ne_bytes(), &mut value)?;
-        Ok(Lanes {
-            value,
-            stride: lane.next_multiple_of(8),
-        })
+        Ok(Lanes { value, stride: lane.next_multiple_of(8) })
     }
 }
 
@@ -289,16 +268,8 @@ impl SettingsTable {
     ///
     /// What bpf(2) says.
     pub fn set(&self, settings: &SettingsRecord) -> io::Result<()> {
-        let layout = Layout {
-            key: size_of::<u32>(),
-            value: SettingsRecord::SIZE,
-        };
-        bpf::update(
-            self.map.as_fd(),
-            layout,
-            &0_u32.to_ne_bytes(),
-            &settings.bytes(),
-        )
+        let layout = Layout { key: size_of::<u32>(), value: SettingsRecord::SIZE };
+        bpf::update(self.map.as_fd(), layout, &0_u32.to_ne_bytes(), &settings.bytes())
     }
 }
 
@@ -329,10 +300,7 @@ impl OwnerTable {
     ///
     /// What bpf(2) says.
     pub fn set(&self, socket: BorrowedFd<'_>, owner: &Owner) -> io::Result<()> {
-        let layout = Layout {
-            key: size_of::<i32>(),
-            value: Owner::SIZE,
-        };
+        let layout = Layout { key: size_of::<i32>(), value: Owner::SIZE };
         let key = socket.as_raw_fd().to_ne_bytes();
         bpf::update(self.map.as_fd(), layout, &key, &owner.bytes())
     }
@@ -348,10 +316,7 @@ pub struct ProcessTable {
 impl ProcessTable {
     /// The map behind a descriptor.
     pub fn new(map: OwnedFd) -> Self {
-        let layout = Layout {
-            key: size_of::<u32>(),
-            value: monitor_ebpf::ProcessSeen::SIZE,
-        };
+        let layout = Layout { key: size_of::<u32>(), value: monitor_ebpf::ProcessSeen::SIZE };
         Self { map, layout }
     }
 

@@ -45,11 +45,7 @@ pub struct DestinationSums {
 impl DestinationSums {
     fn new(contact: &Contact, now_ns: u64) -> Self {
         let first_ns = contact.opened_ns.min(now_ns);
-        Self {
-            totals: contact.totals,
-            first_ns,
-            last_ns: now_ns,
-        }
+        Self { totals: contact.totals, first_ns, last_ns: now_ns }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -99,9 +95,7 @@ impl Entry {
 
     /// Sums by protocol and scope, ordered.
     pub fn classes(&self) -> impl Iterator<Item = (Protocol, Scope, Totals)> {
-        self.classes
-            .iter()
-            .map(|((protocol, scope), totals)| (*protocol, *scope, *totals))
+        self.classes.iter().map(|((protocol, scope), totals)| (*protocol, *scope, *totals))
     }
 
     /// Sums by destination, `(other)` last.
@@ -138,10 +132,7 @@ impl Entry {
             Protocol::Unknown(_) => Protocol::Unknown(0),
             known => known,
         };
-        self.classes
-            .entry((protocol, contact.scope))
-            .or_default()
-            .add(contact.totals);
+        self.classes.entry((protocol, contact.scope)).or_default().add(contact.totals);
         match contact.destination {
             Destination::Other => {
                 self.fold(&sums);
@@ -172,11 +163,7 @@ impl Entry {
     /// Gives how many.
     pub(super) fn fold_silent(&mut self, share: usize) -> usize {
         let count = (self.destinations.len() / share).max(1);
-        let mut last: Vec<_> = self
-            .destinations
-            .values()
-            .map(|sums| sums.last_ns)
-            .collect();
+        let mut last: Vec<_> = self.destinations.values().map(|sums| sums.last_ns).collect();
         last.sort_unstable();
         let Some(limit) = last.get(count - 1).copied() else {
             return 0;

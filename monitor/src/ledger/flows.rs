@@ -100,10 +100,7 @@ impl FlowBook {
     /// The app a socket belongs to, if that is known, and whether the socket lives in the agent's own
     /// network namespace.
     pub fn app(&self, cookie: u64) -> Option<(Slot, bool)> {
-        let socket = self
-            .sockets
-            .get(&cookie)
-            .map(|socket| (socket.app, socket.local));
+        let socket = self.sockets.get(&cookie).map(|socket| (socket.app, socket.local));
         let (app, local) = socket.or_else(|| self.retired.get(&cookie).copied())?;
         Some((app?, local))
     }
@@ -147,13 +144,8 @@ impl FlowBook {
             socket.lanes.resize(lane + 1, Known::default());
         }
         let opened = retired.is_some()
-            || socket
-                .lanes
-                .iter()
-                .any(|known| known.opened == Some(flow.peer))
-            || self
-                .peers
-                .contains_key(&(flow.cookie, Some(flow.peer), flow.peer.ifindex));
+            || socket.lanes.iter().any(|known| known.opened == Some(flow.peer))
+            || self.peers.contains_key(&(flow.cookie, Some(flow.peer), flow.peer.ifindex));
         let Some(known) = socket.lanes.get_mut(lane) else {
             return Totals::default();
         };
@@ -172,30 +164,15 @@ impl FlowBook {
         };
         let Some(closed_ns) = flow.closed_ns else {
             let silent = now_ns.saturating_sub(socket.changed_ns.max(socket.verified_ns));
-            let fate = if silent >= SUSPECT_NS {
-                Fate::Suspect
-            } else {
-                Fate::Stays
-            };
+            let fate = if silent >= SUSPECT_NS { Fate::Suspect } else { Fate::Stays };
             return (fate, 0);
         };
         let failures = if socket.failed { 0 } else { failures(flow) };
         socket.failed = true;
         let silent = now_ns.saturating_sub(closed_ns);
-        let linger = if pressure {
-            LINGER_UNDER_PRESSURE_NS
-        } else {
-            LINGER_NS
-        };
+        let linger = if pressure { LINGER_UNDER_PRESSURE_NS } else { LINGER_NS };
         let finished = silent >= linger;
-        (
-            if finished {
-                Fate::Finished
-            } else {
-                Fate::Stays
-            },
-            failures,
-        )
+        (if finished { Fate::Finished } else { Fate::Stays }, failures)
     }
 
     /// A socket was deleted from the kernel's table.
@@ -203,11 +180,7 @@ impl FlowBook {
         let Some(socket) = self.sockets.remove(&cookie) else {
             return;
         };
-        if self
-            .retired
-            .insert(cookie, (socket.app, socket.local))
-            .is_none()
-        {
+        if self.retired.insert(cookie, (socket.app, socket.local)).is_none() {
             self.retired_order.push_back(cookie);
         }
         if self.retired_order.len() > RETIRED_MAX
@@ -222,14 +195,8 @@ impl FlowBook {
     pub fn datagram(&mut self, datagram: &Datagram, now_ns: u64) -> (Totals, Fate) {
         let key = (datagram.cookie, datagram.peer, datagram.ifindex);
         let before = self.peers.get(&key).copied();
-        let added = datagram
-            .counters
-            .since(before.map_or_else(Counters::default, |b| b.counters));
-        let mut totals = Totals {
-            tx: added.tx,
-            rx: added.rx,
-            ..Totals::default()
-        };
+        let added = datagram.counters.since(before.map_or_else(Counters::default, |b| b.counters));
+        let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
         let socket = self.sockets.get(&datagram.cookie);
         let opened = socket
             .is_some_and(|socket| socket.lanes.iter().any(|lane| lane.opened == datagram.peer));
@@ -243,20 +210,12 @@ impl FlowBook {
             Some(before) if added.is_zero() => before.changed_ns,
             _ => now_ns,
         };
-        let linger = if socket.is_some() {
-            PEER_LINGER_NS
-        } else {
-            QUIET_NS
-        };
+        let linger = if socket.is_some() { PEER_LINGER_NS } else { QUIET_NS };
         if now_ns.saturating_sub(changed_ns) >= linger {
             self.peers.remove(&key);
             return (totals, Fate::Finished);
         }
-        let known = KnownPeer {
-            counters: datagram.counters,
-            changed_ns,
-            drain: self.drain,
-        };
+        let known = KnownPeer { counters: datagram.counters, changed_ns, drain: self.drain };
         self.peers.insert(key, known);
         (totals, Fate::Stays)
     }
@@ -288,11 +247,7 @@ impl Known {
     /// before: on another CPU, or before the socket was retired.
     fn advance(&mut self, flow: &Flow, opened: bool) -> Totals {
         let added = flow.counters.since(self.counters);
-        let mut totals = Totals {
-            tx: added.tx,
-            rx: added.rx,
-            ..Totals::default()
-        };
+        let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
         let inbound = flow.accepted || flow.inbound;
         if flow.peer.protocol == Protocol::Tcp && !inbound {
             totals.connections = u64::from(flow.attempts.saturating_sub(self.attempts));

@@ -77,12 +77,7 @@ impl Ledger {
         if let Some(slot) = self.other {
             return slot;
         }
-        let identity = Identity {
-            app: App::other(),
-            rung: Rung::None,
-            name: None,
-            icon: None,
-        };
+        let identity = Identity { app: App::other(), rung: Rung::None, name: None, icon: None };
         let slot = self.append(identity);
         self.other = Some(slot);
         slot
@@ -112,10 +107,7 @@ impl Ledger {
     /// Folds the longest-silent destinations of the app that has most of them, an eighth at once, so
     /// that a scan pays for its own detail and nobody else's.
     fn make_room(&mut self) {
-        let largest = self
-            .entries
-            .iter_mut()
-            .max_by_key(|entry| entry.destinations().count());
+        let largest = self.entries.iter_mut().max_by_key(|entry| entry.destinations().count());
         if let Some(entry) = largest {
             let folded = entry.fold_silent(8);
             self.destinations = self.destinations.saturating_sub(folded);

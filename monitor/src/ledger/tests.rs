@@ -10,31 +10,13 @@ use crate::identity::Kind;
 
 fn identity(app: u8) -> Identity {
     let app = App::new(Kind::Executable, &format!("app{app}"));
-    Identity {
-        app,
-        rung: Rung::Executable,
-        name: None,
-        icon: None,
-    }
+    Identity { app, rung: Rung::Executable, name: None, icon: None }
 }
 
 fn contact(destination: Destination, bytes: u32) -> Contact {
-    let tx = Volume {
-        bytes: bytes.into(),
-        packets: 1,
-    };
-    let totals = Totals {
-        tx,
-        connections: 1,
-        ..Totals::default()
-    };
-    Contact {
-        protocol: Protocol::Tcp,
-        scope: Scope::Internet,
-        destination,
-        totals,
-        opened_ns: 5,
-    }
+    let tx = Volume { bytes: bytes.into(), packets: 1 };
+    let totals = Totals { tx, connections: 1, ..Totals::default() };
+    Contact { protocol: Protocol::Tcp, scope: Scope::Internet, destination, totals, opened_ns: 5 }
 }
 
 fn address(number: u16) -> Destination {
@@ -46,12 +28,8 @@ fn sum(ledger: &Ledger) -> (Totals, Totals) {
     let mut classes = Totals::default();
     let mut destinations = Totals::default();
     for entry in ledger.entries() {
-        entry
-            .classes()
-            .for_each(|(_, _, totals)| classes.add(totals));
-        entry
-            .destinations()
-            .for_each(|(_, sums)| destinations.add(sums.totals));
+        entry.classes().for_each(|(_, _, totals)| classes.add(totals));
+        entry.destinations().for_each(|(_, sums)| destinations.add(sums.totals));
     }
     (classes, destinations)
 }
@@ -105,24 +83,15 @@ proptest! {
 
 #[test]
 fn a_scan_folds_its_own_detail() {
-    let mut ledger = Ledger::new(Limits {
-        apps_max: 4,
-        destinations_max: 64,
-    });
+    let mut ledger = Ledger::new(Limits { apps_max: 4, destinations_max: 64 });
     let quiet = ledger.slot(&identity(1));
     ledger.record(quiet, &contact(address(1), 10), 0);
     let scanner = ledger.slot(&identity(2));
     for number in 0..10_000 {
         ledger.record(scanner, &contact(address(number), 1), u64::from(number) + 1);
     }
-    let [quiet, scanner] = ledger.entries() else {
-        unreachable!("two apps")
-    };
-    assert_eq!(
-        quiet.destinations().count(),
-        1,
-        "the quiet app keeps its destination"
-    );
+    let [quiet, scanner] = ledger.entries() else { unreachable!("two apps") };
+    assert_eq!(quiet.destinations().count(), 1, "the quiet app keeps its destination");
     assert!(quiet.destinations().all(|(to, _)| to == address(1)));
     assert!(scanner.destinations().count() <= 64);
     let shown = scanner.destinations().count() as u64 - 1;
@@ -131,10 +100,7 @@ fn a_scan_folds_its_own_detail() {
 
 #[test]
 fn first_and_last_contact_survive_folding() {
-    let mut ledger = Ledger::new(Limits {
-        apps_max: 1,
-        destinations_max: 1,
-    });
+    let mut ledger = Ledger::new(Limits { apps_max: 1, destinations_max: 1 });
     let slot = ledger.slot(&identity(1));
     ledger.record(slot, &contact(address(1), 1), 100);
     ledger.record(slot, &contact(address(2), 1), 200);
@@ -142,21 +108,12 @@ fn first_and_last_contact_survive_folding() {
         unreachable!("one was folded")
     };
     assert_eq!((other.first_ns, other.last_ns), (5, 100));
-    assert_eq!(
-        (
-            ledger.entries()[0].first_ns(),
-            ledger.entries()[0].last_ns()
-        ),
-        (5, 200)
-    );
+    assert_eq!((ledger.entries()[0].first_ns(), ledger.entries()[0].last_ns()), (5, 200));
 }
 
 #[test]
 fn a_better_rung_replaces_a_worse_one() {
-    let mut ledger = Ledger::new(Limits {
-        apps_max: 4,
-        destinations_max: 4,
-    });
+    let mut ledger = Ledger::new(Limits { apps_max: 4, destinations_max: 4 });
     let mut worse = identity(1);
     worse.rung = Rung::Comm;
     ledger.slot(&worse);

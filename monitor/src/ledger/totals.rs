@@ -29,14 +29,8 @@ impl Totals {
 
     /// What was added to earlier sums. A sum that went back added nothing.
     pub fn since(self, earlier: Self) -> Self {
-        let both = Counters {
-            tx: self.tx,
-            rx: self.rx,
-        };
-        let added = both.since(Counters {
-            tx: earlier.tx,
-            rx: earlier.rx,
-        });
+        let both = Counters { tx: self.tx, rx: self.rx };
+        let added = both.since(Counters { tx: earlier.tx, rx: earlier.rx });
         Self {
             tx: added.tx,
             rx: added.rx,

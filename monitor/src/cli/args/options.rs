@@ -17,12 +17,7 @@ pub struct Opt {
 
 /// All options. An option may be here twice, with different commands.
 pub const OPTIONS: &[Opt] = &[
-    Opt {
-        name: "once",
-        value: None,
-        verbs: &[Verb::Top],
-        doc: "Print one table and end",
-    },
+    Opt { name: "once", value: None, verbs: &[Verb::Top], doc: "Print one table and end" },
     Opt {
         name: "interval",
         value: Some("SECONDS"),
@@ -41,12 +36,7 @@ pub const OPTIONS: &[Opt] = &[
         verbs: &[Verb::Top, Verb::Apps],
         doc: "Count traffic within this device (loopback) as well",
     },
-    Opt {
-        name: "json",
-        value: None,
-        verbs: &[Verb::Check],
-        doc: "Print JSON instead of text",
-    },
+    Opt { name: "json", value: None, verbs: &[Verb::Check], doc: "Print JSON instead of text" },
     Opt {
         name: "ebpf-object",
         value: Some("FILE"),
@@ -64,8 +54,6 @@ pub const OPTIONS: &[Opt] = &[
 impl Opt {
     /// Whether it may stand after this command; before any, only what all commands take.
     pub(super) fn fits(&self, verb: Option<Verb>) -> bool {
-        verb.map_or(self.verbs.len() == Verb::ALL.len(), |verb| {
-            self.verbs.contains(&verb)
-        })
+        verb.map_or(self.verbs.len() == Verb::ALL.len(), |verb| self.verbs.contains(&verb))
     }
 }

@@ -17,44 +17,22 @@ fn commands_and_their_options() {
     assert_eq!(command("run"), Command::Run(Run::default()));
     assert_eq!(
         command("run --ebpf-object x.o"),
-        Command::Run(Run {
-            ebpf_object: Some("x.o".into())
-        })
+        Command::Run(Run { ebpf_object: Some("x.o".into()) })
     );
-    let top = Top {
-        once: false,
-        all: false,
-        interval_seconds: 2,
-    };
+    let top = Top { once: false, all: false, interval_seconds: 2 };
     assert_eq!(command("top"), Command::Top(top));
     assert_eq!(
         command("top --once --interval 10 --all"),
-        Command::Top(Top {
-            once: true,
-            all: true,
-            interval_seconds: 10
-        })
+        Command::Top(Top { once: true, all: true, interval_seconds: 10 })
     );
-    assert_eq!(
-        command("apps --json --all"),
-        Command::Apps(Apps {
-            json: true,
-            all: true
-        })
-    );
-    assert_eq!(
-        command("check --json"),
-        Command::Check(Check { json: true })
-    );
+    assert_eq!(command("apps --json --all"), Command::Apps(Apps { json: true, all: true }));
+    assert_eq!(command("check --json"), Command::Check(Check { json: true }));
 }
 
 #[test]
 fn every_command_takes_a_configuration_on_either_side() {
     for verb in Verb::ALL {
-        for line in [
-            format!("{} --config c", verb.name()),
-            format!("--config=c {}", verb.name()),
-        ] {
+        for line in [format!("{} --config c", verb.name()), format!("--config=c {}", verb.name())] {
             assert_eq!(parsed(&line).unwrap().config, Some("c".into()), "{line}");
         }
     }
@@ -80,66 +58,21 @@ fn help_has_many_doors() {
 fn what_is_not_understood_gets_a_hint() {
     for (line, message) in [
         ("tops", "unknown command `tops`; did you mean `sortie top`?"),
-        (
-            "frobnicate",
-            "unknown command `frobnicate`; `sortie --help` lists the commands",
-        ),
-        (
-            "apps --jsn",
-            "unknown option `--jsn` for `sortie apps`; did you mean `--json`?",
-        ),
-        (
-            "run --once",
-            "unknown option `--once` for `sortie run`; see `sortie help run`",
-        ),
-        (
-            "top -x",
-            "unknown option `-x` for `sortie top`; see `sortie help top`",
-        ),
-        (
-            "--confg x",
-            "unknown option `--confg`; did you mean `--config`?",
-        ),
-        (
-            "--once top",
-            "`--once` stands after its command, as in `sortie top --once`",
-        ),
-        (
-            "--frobnicate",
-            "unknown option `--frobnicate`; see `sortie --help`",
-        ),
-        (
-            "top now",
-            "`sortie top` takes no `now`; see `sortie help top`",
-        ),
-        (
-            "top --interval",
-            "`--interval` needs a value after it; see `sortie --help`",
-        ),
-        (
-            "top --interval 0",
-            "`--interval` takes whole seconds from 1 to 3600, not `0`",
-        ),
-        (
-            "top --interval 1.5",
-            "`--interval` takes whole seconds from 1 to 3600, not `1.5`",
-        ),
-        (
-            "apps --json=yes",
-            "`--json` takes no value; see `sortie --help`",
-        ),
-        (
-            "--config x",
-            "no command; `sortie --help` lists the commands",
-        ),
-        (
-            "help exit-code",
-            "no help on `exit-code`; did you mean `sortie help exit-codes`?",
-        ),
-        (
-            "help weather",
-            "no help on `weather`; `sortie --help` lists the topics",
-        ),
+        ("frobnicate", "unknown command `frobnicate`; `sortie --help` lists the commands"),
+        ("apps --jsn", "unknown option `--jsn` for `sortie apps`; did you mean `--json`?"),
+        ("run --once", "unknown option `--once` for `sortie run`; see `sortie help run`"),
+        ("top -x", "unknown option `-x` for `sortie top`; see `sortie help top`"),
+        ("--confg x", "unknown option `--confg`; did you mean `--config`?"),
+        ("--once top", "`--once` stands after its command, as in `sortie top --once`"),
+        ("--frobnicate", "unknown option `--frobnicate`; see `sortie --help`"),
+        ("top now", "`sortie top` takes no `now`; see `sortie help top`"),
+        ("top --interval", "`--interval` needs a value after it; see `sortie --help`"),
+        ("top --interval 0", "`--interval` takes whole seconds from 1 to 3600, not `0`"),
+        ("top --interval 1.5", "`--interval` takes whole seconds from 1 to 3600, not `1.5`"),
+        ("apps --json=yes", "`--json` takes no value; see `sortie --help`"),
+        ("--config x", "no command; `sortie --help` lists the commands"),
+        ("help exit-code", "no help on `exit-code`; did you mean `sortie help exit-codes`?"),
+        ("help weather", "no help on `weather`; `sortie --help` lists the topics"),
     ] {
         assert_eq!(parsed(line), Err(message.to_owned()), "{line}");
     }
@@ -160,9 +93,7 @@ fn words_that_are_no_text_do_no_harm() {
 fn every_option_of_the_table_has_an_effect() {
     for option in OPTIONS {
         for verb in option.verbs {
-            let value = option
-                .value
-                .map_or("", |value| if value == "SECONDS" { "7" } else { "x" });
+            let value = option.value.map_or("", |value| if value == "SECONDS" { "7" } else { "x" });
             let line = format!("{} --{} {value}", verb.name(), option.name);
             assert_ne!(parsed(&line), parsed(verb.name()), "{line}");
         }

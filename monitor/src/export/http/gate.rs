@@ -51,20 +51,12 @@ impl Gate {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        let mut hosts = vec![
-            "localhost".to_owned(),
-            "127.0.0.1".to_owned(),
-            "[::1]".to_owned(),
-        ];
+        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
         hosts.push(bound);
-        hosts.extend(
-            allowed_hosts
-                .iter()
-                .map(|host| match host.trim().parse::<Ipv6Addr>() {
-                    Ok(ip) => format!("[{ip}]"),
-                    Err(_) => canonical(host.trim()),
-                }),
-        );
+        hosts.extend(allowed_hosts.iter().map(|host| match host.trim().parse::<Ipv6Addr>() {
+            Ok(ip) => format!("[{ip}]"),
+            Err(_) => canonical(host.trim()),
+        }));
         Self { hosts }
     }
 
@@ -80,11 +72,7 @@ impl Gate {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refusal::Method);
         }
-        if has_body(request) {
-            Err(Refusal::Body)
-        } else {
-            Ok(route)
-        }
+        if has_body(request) { Err(Refusal::Body) } else { Ok(route) }
     }
 
     fn check_host<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
@@ -101,9 +89,7 @@ impl Gate {
     fn knows(&self, host: &str) -> bool {
         let host = canonical(host);
         let name = without_port(&host);
-        self.hosts
-            .iter()
-            .any(|known| *known == host || *known == name)
+        self.hosts.iter().any(|known| *known == host || *known == name)
     }
 }
 
@@ -115,18 +101,14 @@ fn only_host(headers: &HeaderMap) -> Option<&str> {
 
 fn has_body<B: Body>(request: &Request<B>) -> bool {
     let headers = request.headers();
-    let is_empty = headers
-        .get(CONTENT_LENGTH)
-        .is_none_or(|length| length.as_bytes() == b"0");
+    let is_empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
     !is_empty || headers.contains_key(TRANSFER_ENCODING) || !request.body().is_end_stream()
 }
 
 /// The host in lower case; an IPv6 address in brackets and in its one right form (RFC 5952).
 fn canonical(host: &str) -> String {
     let name = without_port(host);
-    let bare = name
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match bare.and_then(|bare| bare.parse::<Ipv6Addr>().ok()) {
         Some(ip) => format!("[{ip}]{}", host.split_at(name.len()).1),
         None => host.to_ascii_lowercase(),

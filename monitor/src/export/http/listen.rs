@@ -21,11 +21,7 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, ListenError> {
     };
     // `::ffff:127.0.0.1` is a loopback address in the dress of IPv6 (RFC 4291 section 2.5.5.2).
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err(ListenError::Exposed(address))
-    }
+    if address.ip().is_loopback() { Ok(address) } else { Err(ListenError::Exposed(address)) }
 }
 
 /// Why the server cannot listen there. The text is for the one who wrote the configuration.
@@ -81,35 +77,16 @@ mod tests {
 
     #[test]
     fn addresses_others_can_reach_are_refused_with_a_way_out() {
-        for text in [
-            "0.0.0.0:9917",
-            "[::]:9917",
-            "192.168.1.1:9917",
-            "[::ffff:10.0.0.1]:9917",
-        ] {
+        for text in ["0.0.0.0:9917", "[::]:9917", "192.168.1.1:9917", "[::ffff:10.0.0.1]:9917"] {
             let error = parse_listen(text).unwrap_err();
-            assert!(
-                matches!(error, ListenError::Exposed(_)),
-                "{text}: {error:?}"
-            );
-            assert!(
-                error.to_string().contains("ssh -L 9917:127.0.0.1:9917"),
-                "{error}"
-            );
+            assert!(matches!(error, ListenError::Exposed(_)), "{text}: {error:?}");
+            assert!(error.to_string().contains("ssh -L 9917:127.0.0.1:9917"), "{error}");
         }
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in [
-            "",
-            ":9917",
-            "9917",
-            "127.0.0.1",
-            "localhost",
-            "localhost:x",
-            "phone.lan:80",
-        ] {
+        for text in ["", ":9917", "9917", "127.0.0.1", "localhost", "localhost:x", "phone.lan:80"] {
             let error = parse_listen(text).unwrap_err();
             assert_eq!(error, ListenError::Syntax(text.to_owned()));
         }

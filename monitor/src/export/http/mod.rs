@@ -66,20 +66,14 @@ const PAGE: &str = include_str!("page.html");
 /// Headers of every response: nothing may be kept, guessed, embedded, or loaded from elsewhere.
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
             "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
     ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
@@ -137,10 +131,7 @@ pub struct Site {
 /// Errors of single connections end those only.
 pub async fn serve(listener: TcpListener, site: Site) -> Infallible {
     let connections_max = site.limits.connections.max(1);
-    let shared = Arc::new(Shared {
-        site,
-        is_full: AtomicBool::new(false),
-    });
+    let shared = Arc::new(Shared { site, is_full: AtomicBool::new(false) });
     let mut connections = JoinSet::new();
     let mut is_failing = false;
     loop {
@@ -227,9 +218,7 @@ async fn answer(
     }
     // What is refused may be followed by a body, which is not worth reading.
     if response.status().is_client_error() || shared.is_full.load(Ordering::Relaxed) {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     pace.send_replace(Phase::Send);
     Ok(response)
@@ -243,16 +232,11 @@ async fn respond(
         Route::Page => text("text/html; charset=utf-8", PAGE),
         Route::Healthy => text("text/plain; charset=utf-8", "ok\n"),
         Route::Metrics => {
-            let snapshot = ask(&site.source, site.limits.snapshot_time)
-                .await
-                .map_err(|error| {
-                    log::warn!("no snapshot for the metrics: {error}");
-                    Refusal::Unavailable
-                })?;
-            text(
-                metrics::CONTENT_TYPE,
-                metrics::encode(&snapshot, site.series_max),
-            )
+            let snapshot = ask(&site.source, site.limits.snapshot_time).await.map_err(|error| {
+                log::warn!("no snapshot for the metrics: {error}");
+                Refusal::Unavailable
+            })?;
+            text(metrics::CONTENT_TYPE, metrics::encode(&snapshot, site.series_max))
         }
     })
 }
@@ -261,18 +245,14 @@ fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
     let mut response = text("text/plain; charset=utf-8", refusal.text());
     *response.status_mut() = refusal.status();
     if refusal.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
 }
 
 fn text(media_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 

@@ -30,9 +30,7 @@ async fn server(limits: Limits, interfaces: usize) -> Server {
     let asks = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asks);
     let mut snapshot = Snapshot::default();
-    snapshot
-        .interfaces
-        .resize_with(interfaces, Default::default);
+    snapshot.interfaces.resize_with(interfaces, Default::default);
     let snapshot = Arc::new(snapshot);
     tokio::spawn(async move {
         while let Some(Ask { reply }) = asked.recv().await {
@@ -47,20 +45,11 @@ async fn start(limits: Limits, source: mpsc::Sender<Ask>, asks: Arc<AtomicUsize>
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let gate = Gate::new(address, &["phone.lan".to_owned()]);
-    let site = Site {
-        gate,
-        source,
-        series_max: 1000,
-        limits,
-    };
+    let site = Site { gate, source, series_max: 1000, limits };
     let task = tokio::spawn(async move {
         serve(listener, site).await;
     });
-    Server {
-        address,
-        task,
-        asks,
-    }
+    Server { address, task, asks }
 }
 
 impl Server {
@@ -77,11 +66,7 @@ impl Server {
     }
 
     async fn get(&self, path: &str) -> String {
-        self.exchange(&format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n",
-            self.address
-        ))
-        .await
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address)).await
     }
 }
 
@@ -137,20 +122,10 @@ async fn every_route_answers() {
     let page = server.get("/?x=1").await;
     assert!(page.contains("content-type: text/html; charset=utf-8\r\n"));
     assert!(body(&page).contains("<a href=\"/metrics\">"));
-    for path in [
-        "/metrics/",
-        "/metrics2",
-        "//metrics",
-        "/../metrics",
-        "/favicon.ico",
-    ] {
+    for path in ["/metrics/", "/metrics2", "//metrics", "/../metrics", "/favicon.ico"] {
         assert_eq!(status(&server.get(path).await), "404", "{path}");
     }
-    assert_eq!(
-        server.asks.load(Ordering::Relaxed),
-        1,
-        "only the metrics need a snapshot"
-    );
+    assert_eq!(server.asks.load(Ordering::Relaxed), 1, "only the metrics need a snapshot");
 }
 
 #[tokio::test]
@@ -162,11 +137,7 @@ async fn every_response_has_the_protective_headers_and_names_no_server() {
             let line = format!("{name}: {}\r\n", value.to_str().unwrap());
             assert!(response.contains(&line), "{path} lacks {line}");
         }
-        let head = response
-            .split_once("\r\n\r\n")
-            .unwrap()
-            .0
-            .to_ascii_lowercase();
+        let head = response.split_once("\r\n\r\n").unwrap().0.to_ascii_lowercase();
         assert!(!head.contains("access-control-"), "{head}");
         assert!(!head.contains("\nserver:"), "{head}");
     }
@@ -176,15 +147,10 @@ async fn every_response_has_the_protective_headers_and_names_no_server() {
 async fn head_has_the_length_and_no_body() {
     let server = server(Limits::default(), 1).await;
     let full = server.get("/metrics").await;
-    let head = server
-        .exchange("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    let head = server.exchange("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(status(&head), "200");
     assert_eq!(body(&head), "");
-    assert!(
-        head.contains(&format!("content-length: {}\r\n", body(&full).len())),
-        "{head}"
-    );
+    assert!(head.contains(&format!("content-length: {}\r\n", body(&full).len())), "{head}");
 }
 
 #[tokio::test]
@@ -207,30 +173,18 @@ async fn the_host_is_checked_before_anything_else() {
         ("GET /metrics HTTP/1.1\r\nHost: phone.lan\r\n", "200"),
         ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n", "421"),
         ("POST /nothing HTTP/1.1\r\nHost: evil.example\r\n", "421"),
-        (
-            "GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n",
-            "421",
-        ),
-        (
-            "GET http://localhost/metrics HTTP/1.1\r\nHost: localhost\r\n",
-            "200",
-        ),
+        ("GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n", "421"),
+        ("GET http://localhost/metrics HTTP/1.1\r\nHost: localhost\r\n", "200"),
         ("GET /metrics HTTP/1.1\r\n", "400"),
         ("GET /metrics HTTP/1.0\r\n", "400"),
         ("GET /metrics HTTP/1.0\r\nHost: localhost\r\n", "200"),
         ("GET /metrics HTTP/1.1\r\nHost:\r\n", "400"),
         ("GET /metrics HTTP/1.1\r\nHost: \u{e9}\r\n", "400"),
-        (
-            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n",
-            "400",
-        ),
+        ("GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n", "400"),
     ] {
         let response = server.exchange(&format!("{head}\r\n")).await;
         assert_eq!(status(&response), expected, "{head}");
-        assert!(
-            expected != "421" || body(&response).contains("`allowed_hosts`"),
-            "{response}"
-        );
+        assert!(expected != "421" || body(&response).contains("`allowed_hosts`"), "{response}");
         assert!(!response.contains("evil"), "{response}");
     }
 }
@@ -258,41 +212,22 @@ async fn requests_with_a_body_are_refused_and_the_connection_ends() {
 #[tokio::test]
 async fn heads_that_are_too_large_or_nonsense_are_refused() {
     let server = server(Limits::default(), 1).await;
-    let long = format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
-        "x".repeat(9000)
-    );
-    let many = format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
-        "X: x\r\n".repeat(64)
-    );
-    let some = format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
-        "X: x\r\n".repeat(63)
-    );
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: x\r\n".repeat(64));
+    let some = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: x\r\n".repeat(63));
     assert_eq!(status(&server.exchange(&long).await), "431");
     assert_eq!(status(&server.exchange(&many).await), "431");
     assert_eq!(status(&server.exchange(&some).await), "200");
-    for nonsense in [
-        "\0\0\0\0\r\n\r\n",
-        "GET\r\n\r\n",
-        "GET / HTTP/9\r\n\r\n",
-        "\x16\x03\x01\r\n",
-    ] {
+    for nonsense in ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9\r\n\r\n", "\x16\x03\x01\r\n"]
+    {
         let response = server.exchange(nonsense).await;
-        assert!(
-            ["400", "none"].contains(&status(&response)),
-            "{nonsense:?}: {response}"
-        );
+        assert!(["400", "none"].contains(&status(&response)), "{nonsense:?}: {response}");
     }
 }
 
 #[tokio::test]
 async fn a_slow_head_ends_the_connection_however_it_trickles() {
-    let limits = Limits {
-        head_time: SHORT,
-        ..Limits::default()
-    };
+    let limits = Limits { head_time: SHORT, ..Limits::default() };
     let server = server(limits, 1).await;
     for sent in ["", "GET /met"] {
         let mut stream = server.connect().await;
@@ -311,10 +246,7 @@ async fn a_slow_head_ends_the_connection_however_it_trickles() {
 
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_a_time_and_then_closed() {
-    let limits = Limits {
-        idle_time: SHORT,
-        ..Limits::default()
-    };
+    let limits = Limits { idle_time: SHORT, ..Limits::default() };
     let server = server(limits, 1).await;
     let mut stream = server.connect().await;
     for _ in 0..2 {
@@ -329,10 +261,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let server = server(Limits::default(), 1).await;
     let mut stream = server.connect().await;
     let healthy = GET.replace("/metrics", "/-/healthy");
-    stream
-        .write_all([GET, &healthy, GET].concat().as_bytes())
-        .await
-        .unwrap();
+    stream.write_all([GET, &healthy, GET].concat().as_bytes()).await.unwrap();
     let first = response(&mut stream).await;
     assert_eq!(body(&response(&mut stream).await), "ok\n");
     assert_eq!(body(&response(&mut stream).await), body(&first));
@@ -340,11 +269,7 @@ async fn pipelined_requests_are_answered_in_order() {
 
 #[tokio::test]
 async fn further_connections_wait_until_there_is_room() {
-    let limits = Limits {
-        connections: 2,
-        head_time: SHORT,
-        ..Limits::default()
-    };
+    let limits = Limits { connections: 2, head_time: SHORT, ..Limits::default() };
     let server = server(limits, 1).await;
     let mut silent = [server.connect().await, server.connect().await];
     let third = server.get("/-/healthy").await;
@@ -359,10 +284,7 @@ async fn further_connections_wait_until_there_is_room() {
 
 #[tokio::test]
 async fn a_connection_that_takes_the_last_place_is_not_kept() {
-    let limits = Limits {
-        connections: 1,
-        ..Limits::default()
-    };
+    let limits = Limits { connections: 1, ..Limits::default() };
     let server = server(limits, 1).await;
     let mut stream = server.connect().await;
     stream.write_all(GET.as_bytes()).await.unwrap();
@@ -371,12 +293,8 @@ async fn a_connection_that_takes_the_last_place_is_not_kept() {
 
 #[tokio::test]
 async fn answers_nobody_fetches_do_not_pile_up() {
-    let limits = Limits {
-        connections: 1,
-        send_time: SHORT,
-        snapshot_time: SHORT,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { connections: 1, send_time: SHORT, snapshot_time: SHORT, ..Limits::default() };
     // The answer is more than the buffers of both sockets hold.
     let server = server(limits, 20_000).await;
     let mut greedy = server.connect().await;
@@ -391,10 +309,7 @@ async fn answers_nobody_fetches_do_not_pile_up() {
 #[tokio::test]
 async fn without_a_snapshot_in_time_the_answer_is_503() {
     let (source, mut asked) = mpsc::channel::<Ask>(1);
-    let limits = Limits {
-        snapshot_time: SHORT,
-        ..Limits::default()
-    };
+    let limits = Limits { snapshot_time: SHORT, ..Limits::default() };
     let server = start(limits, source, Arc::default()).await;
     // The agent is busy, then drops the question, then is gone.
     assert_eq!(status(&server.get("/metrics").await), "503");

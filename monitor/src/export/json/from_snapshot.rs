@@ -109,20 +109,13 @@ impl From<&snapshot::Health> for Health {
         };
         Self {
             hooks: (health.hooks.iter())
-                .map(|&(name, attached)| Hook {
-                    name: name.into(),
-                    attached,
-                })
+                .map(|&(name, attached)| Hook { name: name.into(), attached })
                 .collect(),
             records_lost: health.ring_lost,
             records_truncated: health.records_truncated,
             records_unknown: health.records_unknown,
             maps: (health.maps.iter())
-                .map(|&(name, used, capacity)| Map {
-                    name: name.into(),
-                    used,
-                    capacity,
-                })
+                .map(|&(name, used, capacity)| Map { name: name.into(), used, capacity })
                 .collect(),
             over: health.over.iter().map(over).collect(),
             apps_capped: health.apps_capped,

@@ -9,14 +9,8 @@ use crate::ledger;
 
 fn snapshot() -> Snapshot {
     let totals = ledger::Totals {
-        tx: Volume {
-            bytes: 1,
-            packets: 2,
-        },
-        rx: Volume {
-            bytes: 3,
-            packets: 4,
-        },
+        tx: Volume { bytes: 1, packets: 2 },
+        rx: Volume { bytes: 3, packets: 4 },
         connections: 5,
         accepted: 6,
         failures: 7,
@@ -38,11 +32,7 @@ fn snapshot() -> Snapshot {
                 icon: None,
             },
             arrival: 0,
-            classes: vec![ClassRow {
-                protocol: Protocol::Tcp,
-                scope: Scope::Internet,
-                totals,
-            }],
+            classes: vec![ClassRow { protocol: Protocol::Tcp, scope: Scope::Internet, totals }],
             first_seen_unix_ms: 10,
             last_seen_unix_ms: 20,
             destinations: vec![
@@ -50,21 +40,11 @@ fn snapshot() -> Snapshot {
                 destination(snapshot::Destination::Other),
             ],
         }],
-        interfaces: vec![InterfaceRow {
-            name: "wlan0".into(),
-            ..InterfaceRow::default()
-        }],
+        interfaces: vec![InterfaceRow { name: "wlan0".into(), ..InterfaceRow::default() }],
         health: snapshot::Health {
             hooks: vec![("cgroup_skb/egress", true)],
             maps: vec![("FLOWS", 3, 16_384)],
-            over: vec![(
-                "map_full",
-                Volume {
-                    bytes: 8,
-                    packets: 1,
-                },
-                Volume::default(),
-            )],
+            over: vec![("map_full", Volume { bytes: 8, packets: 1 }, Volume::default())],
             ring_lost: 9,
             drain_seconds_sum: 0.001_5,
             drain_seconds_last: f64::NAN,
@@ -105,10 +85,7 @@ fn the_schema_is_this() {
 #[test]
 fn what_is_written_can_be_read() {
     let document = Document::from(&snapshot());
-    assert_eq!(
-        Document::from_json(document.to_json().as_bytes()).unwrap(),
-        document
-    );
+    assert_eq!(Document::from_json(document.to_json().as_bytes()).unwrap(), document);
 }
 
 #[test]
@@ -121,25 +98,10 @@ fn fields_of_other_releases_do_no_harm() {
 
 #[test]
 fn other_versions_and_other_texts_are_refused() {
-    let error = Document::from_json(br#"{"version":2,"apps":{}}"#)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("version 2") && error.contains("restart the agent"),
-        "{error}"
-    );
-    for text in [
-        "",
-        "{}",
-        "[]",
-        "hello",
-        r#"{"version":1,"apps":[{"#,
-        r#"{"version":-1}"#,
-    ] {
+    let error = Document::from_json(br#"{"version":2,"apps":{}}"#).unwrap_err().to_string();
+    assert!(error.contains("version 2") && error.contains("restart the agent"), "{error}");
+    for text in ["", "{}", "[]", "hello", r#"{"version":1,"apps":[{"#, r#"{"version":-1}"#] {
         let error = Document::from_json(text.as_bytes()).unwrap_err();
-        assert!(
-            matches!(error, DocumentError::Malformed(_)),
-            "{text}: {error}"
-        );
+        assert!(matches!(error, DocumentError::Malformed(_)), "{text}: {error}");
     }
 }

@@ -54,23 +54,10 @@ impl SnapshotCollector {
     /// None with the metrics as they are: the crate checks their names.
     pub fn new(snapshot: Arc<Snapshot>, series_max: usize) -> prometheus::Result<Self> {
         let descriptors = METRICS.iter().map(|metric| {
-            let labels = metric
-                .labels
-                .iter()
-                .map(|label| label.name().to_owned())
-                .collect();
-            Desc::new(
-                metric.name.to_owned(),
-                metric.help.to_owned(),
-                labels,
-                HashMap::new(),
-            )
+            let labels = metric.labels.iter().map(|label| label.name().to_owned()).collect();
+            Desc::new(metric.name.to_owned(), metric.help.to_owned(), labels, HashMap::new())
         });
-        Ok(Self {
-            snapshot,
-            series_max,
-            descriptors: descriptors.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { snapshot, series_max, descriptors: descriptors.collect::<Result<_, _>>()? })
     }
 }
 
@@ -80,9 +67,7 @@ impl Collector for SnapshotCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        View::new(&self.snapshot, self.series_max)
-            .families()
-            .collect()
+        View::new(&self.snapshot, self.series_max).families().collect()
     }
 }
 
@@ -102,19 +87,13 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn new(snapshot: &'a Snapshot, series_max: usize) -> Self {
-        Self {
-            snapshot,
-            apps: Apps::new(snapshot, series_max),
-        }
+        Self { snapshot, apps: Apps::new(snapshot, series_max) }
     }
 
     /// All metrics that have samples.
     fn families(&self) -> impl Iterator<Item = MetricFamily> {
         METRICS.iter().filter_map(|metric| {
-            let mut samples = Samples {
-                metric: *metric,
-                taken: Vec::new(),
-            };
+            let mut samples = Samples { metric: *metric, taken: Vec::new() };
             (metric.read)(self, &mut samples);
             samples.family()
         })
@@ -130,12 +109,7 @@ struct Samples {
 impl Samples {
     /// Adds a sample; `values` are those of the metric's labels, in their order.
     fn push(&mut self, values: &[&str], value: f64) {
-        debug_assert_eq!(
-            values.len(),
-            self.metric.labels.len(),
-            "{}",
-            self.metric.name
-        );
+        debug_assert_eq!(values.len(), self.metric.labels.len(), "{}", self.metric.name);
         let labels = self.metric.labels.iter().zip(values).map(|(label, value)| {
             let mut pair = LabelPair::default();
             pair.set_name(label.name().to_owned());

@@ -14,12 +14,8 @@ use super::table::{SERIES_PER_APP, SERIES_PER_CLASS};
 pub const LABEL_BYTES_MAX: usize = 256;
 
 /// All values of the `protocol` label, in the order of the output.
-pub(super) const PROTOCOLS: [Protocol; 4] = [
-    Protocol::Tcp,
-    Protocol::Udp,
-    Protocol::Icmp,
-    Protocol::Unknown(0),
-];
+pub(super) const PROTOCOLS: [Protocol; 4] =
+    [Protocol::Tcp, Protocol::Udp, Protocol::Icmp, Protocol::Unknown(0)];
 
 /// All values of the `scope` label, in the order of the output.
 pub(super) const SCOPES: [Scope; 4] = [Scope::Loopback, Scope::Link, Scope::Lan, Scope::Internet];
@@ -53,10 +49,7 @@ impl Classes {
     pub(super) fn iter(&self) -> impl Iterator<Item = (Protocol, Scope, &Totals)> {
         let rows = PROTOCOLS.into_iter().zip(&self.0);
         rows.flat_map(|(protocol, sums)| {
-            SCOPES
-                .into_iter()
-                .zip(sums)
-                .map(move |(scope, sum)| (protocol, scope, sum))
+            SCOPES.into_iter().zip(sums).map(move |(scope, sum)| (protocol, scope, sum))
         })
         .filter(|(_, _, sum)| !sum.is_zero())
     }
@@ -131,10 +124,8 @@ impl<'a> Apps<'a> {
     /// whoever comes after it, and no counter ever falls or takes over what was shown elsewhere.
     pub(super) fn new(snapshot: &'a Snapshot, series_max: usize) -> Self {
         let own_max = (series_max / SERIES_PER_APP).saturating_sub(1);
-        let (mut own, others): (Vec<_>, Vec<_>) = snapshot
-            .apps
-            .iter()
-            .partition(|row| row.identity.app.kind != Kind::Other);
+        let (mut own, others): (Vec<_>, Vec<_>) =
+            snapshot.apps.iter().partition(|row| row.identity.app.kind != Kind::Other);
         own.sort_by_key(|row| row.arrival);
         let folded = own.split_off(own_max.min(own.len()));
 
@@ -145,9 +136,7 @@ impl<'a> Apps<'a> {
             capped += series_count(&AppSeries::new(row).classes);
         }
         for row in others.into_iter().chain(folded) {
-            other
-                .get_or_insert_with(|| AppSeries::other(row))
-                .merge(&AppSeries::new(row));
+            other.get_or_insert_with(|| AppSeries::other(row)).merge(&AppSeries::new(row));
         }
         rows.extend(other);
         // Stable: of two apps whose labels are the same once shortened, the earlier one's name stays.

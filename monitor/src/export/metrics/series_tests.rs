@@ -12,12 +12,7 @@ use crate::identity::Identity;
 fn row(kind: Kind, id: &str, arrival: u64) -> AppRow {
     let app = App::new(kind, id);
     AppRow {
-        identity: Identity {
-            app,
-            rung: Rung::Executable,
-            name: None,
-            icon: None,
-        },
+        identity: Identity { app, rung: Rung::Executable, name: None, icon: None },
         arrival,
         classes: Vec::new(),
         first_seen_unix_ms: 1000 + arrival,
@@ -28,27 +23,14 @@ fn row(kind: Kind, id: &str, arrival: u64) -> AppRow {
 
 fn class(protocol: Protocol, scope: Scope, bytes: u64) -> ClassRow {
     let tx = Volume { bytes, packets: 1 };
-    let totals = Totals {
-        tx,
-        rx: tx,
-        connections: 1,
-        accepted: 2,
-        failures: 3,
-    };
-    ClassRow {
-        protocol,
-        scope,
-        totals,
-    }
+    let totals = Totals { tx, rx: tx, connections: 1, accepted: 2, failures: 3 };
+    ClassRow { protocol, scope, totals }
 }
 
 /// A snapshot of these rows, in the order snapshots have.
 fn snapshot(mut apps: Vec<AppRow>) -> Snapshot {
     apps.sort_by(|a, b| a.identity.app.cmp(&b.identity.app));
-    Snapshot {
-        apps,
-        ..Snapshot::default()
-    }
+    Snapshot { apps, ..Snapshot::default() }
 }
 
 fn sum(apps: &[AppRow]) -> Totals {
@@ -75,42 +57,26 @@ fn series(apps: &Apps<'_>) -> u64 {
 fn bytes(apps: &Apps<'_>) -> BTreeMap<(String, Kind, Protocol, Scope), u64> {
     let of = |row: &AppSeries<'_>| {
         let (app, kind) = (row.app.to_string(), row.kind);
-        let classes: Vec<_> = row
-            .classes
-            .iter()
-            .map(|(p, s, t)| (p, s, t.tx.bytes))
-            .collect();
-        classes
-            .into_iter()
-            .map(move |(p, s, bytes)| ((app.clone(), kind, p, s), bytes))
+        let classes: Vec<_> = row.classes.iter().map(|(p, s, t)| (p, s, t.tx.bytes)).collect();
+        classes.into_iter().map(move |(p, s, bytes)| ((app.clone(), kind, p, s), bytes))
     };
     apps.rows.iter().flat_map(of).collect()
 }
 
 /// What happens between two scrapes: this app sends these bytes in this class.
 fn steps() -> impl Strategy<Value = Vec<(u8, usize, usize, u64)>> {
-    vec(
-        (0..12_u8, 0..PROTOCOLS.len(), 0..SCOPES.len(), 1..1000_u64),
-        1..60,
-    )
+    vec((0..12_u8, 0..PROTOCOLS.len(), 0..SCOPES.len(), 1..1000_u64), 1..60)
 }
 
 /// Adds a step to the apps; a new one arrives after all others.
 fn take(apps: &mut Vec<AppRow>, (id, protocol, scope, bytes): (u8, usize, usize, u64)) {
     let added = class(PROTOCOLS[protocol], SCOPES[scope], bytes);
     // App 0 is the ledger's own `(other)`.
-    let app = if id == 0 {
-        App::other()
-    } else {
-        App::new(Kind::Executable, &format!("/{id}"))
-    };
-    let at = apps
-        .iter()
-        .position(|row| row.identity.app == app)
-        .unwrap_or_else(|| {
-            apps.push(row(app.kind, &app.id, 7 * apps.len() as u64));
-            apps.len() - 1
-        });
+    let app = if id == 0 { App::other() } else { App::new(Kind::Executable, &format!("/{id}")) };
+    let at = apps.iter().position(|row| row.identity.app == app).unwrap_or_else(|| {
+        apps.push(row(app.kind, &app.id, 7 * apps.len() as u64));
+        apps.len() - 1
+    });
     let same =
         |class: &&mut ClassRow| (class.protocol, class.scope) == (added.protocol, added.scope);
     match apps[at].classes.iter_mut().find(same) {
@@ -173,12 +139,10 @@ proptest! {
 
 #[test]
 fn the_latest_apps_are_folded_whatever_the_clock_said() {
-    let mut apps: Vec<_> = (0..5)
-        .map(|i| row(Kind::Executable, &format!("/{i}"), 10 - i))
-        .collect();
+    let mut apps: Vec<_> =
+        (0..5).map(|i| row(Kind::Executable, &format!("/{i}"), 10 - i)).collect();
     for app in &mut apps {
-        app.classes
-            .push(class(Protocol::Tcp, Scope::Internet, app.arrival));
+        app.classes.push(class(Protocol::Tcp, Scope::Internet, app.arrival));
         app.first_seen_unix_ms = 20 - app.arrival;
     }
     let snapshot = snapshot(apps);
@@ -187,19 +151,13 @@ fn the_latest_apps_are_folded_whatever_the_clock_said() {
     let own = Kind::Executable;
     assert_eq!(names, [("(other)", Kind::Other), ("/3", own), ("/4", own)]);
     let other = &shown.rows[0];
-    assert_eq!(
-        (other.first_seen_unix_ms, other.last_seen_unix_ms),
-        (10, 2010)
-    );
+    assert_eq!((other.first_seen_unix_ms, other.last_seen_unix_ms), (10, 2010));
     assert_eq!(shown.capped, 3 * (3 + 7));
 }
 
 #[test]
 fn an_app_that_calls_itself_other_stays_apart() {
-    let mut rows = vec![
-        row(Kind::Comm, "(other)", 0),
-        row(Kind::Other, "(other)", 1),
-    ];
+    let mut rows = vec![row(Kind::Comm, "(other)", 0), row(Kind::Other, "(other)", 1)];
     for row in &mut rows {
         row.classes.push(class(Protocol::Udp, Scope::Lan, 1));
     }
@@ -210,26 +168,18 @@ fn an_app_that_calls_itself_other_stays_apart() {
 #[test]
 fn apps_whose_shortened_names_are_equal_share_a_row() {
     let long = "/".repeat(300);
-    let mut rows = vec![
-        row(Kind::Script, &(long.clone() + "a"), 5),
-        row(Kind::Script, &long, 4),
-    ];
+    let mut rows = vec![row(Kind::Script, &(long.clone() + "a"), 5), row(Kind::Script, &long, 4)];
     rows[0].identity.name = Some(Arc::from("later"));
     rows[1].identity.name = Some(Arc::from("earlier"));
     for row in &mut rows {
         row.classes.push(class(Protocol::Udp, Scope::Lan, 1));
         row.classes.push(class(Protocol::Unknown(0), Scope::Lan, 1));
-        row.classes
-            .push(class(Protocol::Unknown(47), Scope::Lan, 1));
+        row.classes.push(class(Protocol::Unknown(47), Scope::Lan, 1));
     }
     let snapshot = snapshot(rows);
     let shown = Apps::new(&snapshot, usize::MAX);
     assert_eq!(shown.rows.len(), 1);
     assert_eq!(shown.rows[0].name, "earlier");
-    let bytes: Vec<_> = shown.rows[0]
-        .classes
-        .iter()
-        .map(|(_, _, t)| t.tx.bytes)
-        .collect();
+    let bytes: Vec<_> = shown.rows[0].classes.iter().map(|(_, _, t)| t.tx.bytes).collect();
     assert_eq!(bytes, [2, 4]);
 }

@@ -307,19 +307,13 @@ fn over(view: &View<'_>, out: &mut Samples, value: fn(&Volume) -> u64) {
 
 /// A count as a sample's value. Prometheus keeps floating-point numbers: beyond 2^53 (9 petabytes)
 /// the last digits go, here as there.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the format has no other numbers"
-)]
+#[expect(clippy::cast_precision_loss, reason = "the format has no other numbers")]
 pub(super) fn number(count: u64) -> f64 {
     count as f64
 }
 
 /// A difference of counts, within the limit of [`number`].
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the format has no other numbers"
-)]
+#[expect(clippy::cast_precision_loss, reason = "the format has no other numbers")]
 fn signed(difference: i128) -> f64 {
     difference as f64
 }

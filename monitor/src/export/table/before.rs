@@ -17,22 +17,13 @@ impl<'a> Before<'a> {
         let Rates::Since(Some(document)) = view.rates else {
             return None;
         };
-        let milliseconds = view
-            .document
-            .taken_unix_ms
-            .checked_sub(document.taken_unix_ms)?;
+        let milliseconds = view.document.taken_unix_ms.checked_sub(document.taken_unix_ms)?;
         // Another agent counts from zero; no time, no rate.
         if milliseconds == 0 || document.started_unix_ms != view.document.started_unix_ms {
             return None;
         }
-        let totals = document
-            .apps
-            .iter()
-            .map(|app| (key(app), total(app, view.loopback)));
-        Some(Self {
-            totals: totals.collect(),
-            milliseconds,
-        })
+        let totals = document.apps.iter().map(|app| (key(app), total(app, view.loopback)));
+        Some(Self { totals: totals.collect(), milliseconds })
     }
 
     /// Bytes per second an app has sent and received since.
@@ -41,10 +32,7 @@ impl<'a> Before<'a> {
         let rate = |now: u64, before: u64| {
             now.saturating_sub(before).saturating_mul(1_000) / self.milliseconds
         };
-        (
-            rate(now.sent_bytes, before.sent_bytes),
-            rate(now.received_bytes, before.received_bytes),
-        )
+        (rate(now.sent_bytes, before.sent_bytes), rate(now.received_bytes, before.received_bytes))
     }
 }
 

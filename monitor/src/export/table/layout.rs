@@ -94,10 +94,7 @@ pub(super) struct Cell {
 impl Cell {
     pub(super) fn plain(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self {
-            columns: text::columns(&text),
-            text,
-        }
+        Self { columns: text::columns(&text), text }
     }
 }
 
@@ -121,9 +118,7 @@ impl Layout {
         let least = Column::App.columns().min(width);
         let app = longest.min(APP_COLUMNS_MAX).clamp(least, least + free);
         let destinations = Column::Destinations.columns() + free - (app - least);
-        let layout = Column::ALL
-            .into_iter()
-            .filter(|column| chosen.contains(column));
+        let layout = Column::ALL.into_iter().filter(|column| chosen.contains(column));
         let layout = layout.map(|column| match column {
             Column::App => (column, app),
             Column::Destinations => (column, destinations),
@@ -133,10 +128,7 @@ impl Layout {
     }
 
     pub(super) fn columns(&self, wanted: Column) -> usize {
-        self.0
-            .iter()
-            .find(|(column, _)| *column == wanted)
-            .map_or(0, |&(_, columns)| columns)
+        self.0.iter().find(|(column, _)| *column == wanted).map_or(0, |&(_, columns)| columns)
     }
 
     pub(super) fn line(&self, cell: impl Fn(Column) -> Cell) -> String {

@@ -24,53 +24,29 @@ fn app(kind: &'static str, id: &str, name: Option<&str>, sent: u64, ago: u64) ->
         id: id.to_owned(),
         name: name.map(str::to_owned),
         last_seen_unix_ms: 1_000 * MINUTE,
-        classes: vec![Class {
-            protocol: "tcp".into(),
-            scope: "internet".into(),
-            totals,
-        }],
-        destinations: ["203.0.113.7", "2001:db8::7", "198.51.100.200"]
-            .map(destination)
-            .into(),
+        classes: vec![Class { protocol: "tcp".into(), scope: "internet".into(), totals }],
+        destinations: ["203.0.113.7", "2001:db8::7", "198.51.100.200"].map(destination).into(),
         ..App::default()
     }
 }
 
 fn document() -> Document {
-    let mut updates = app(
-        "executable",
-        "/usr/libexec/packagekit/packagekitd",
-        None,
-        1_234_567,
-        0,
-    );
-    let loopback = Totals {
-        sent_bytes: 5_000_000,
-        ..Totals::default()
-    };
+    let mut updates = app("executable", "/usr/libexec/packagekit/packagekitd", None, 1_234_567, 0);
+    let loopback = Totals { sent_bytes: 5_000_000, ..Totals::default() };
     updates.classes.push(Class {
         protocol: "udp".into(),
         scope: "loopback".into(),
         totals: loopback,
     });
     let mut local = app("service", "redis.service", None, 0, 0);
-    local.classes = vec![Class {
-        protocol: "tcp".into(),
-        scope: "loopback".into(),
-        totals: loopback,
-    }];
+    local.classes =
+        vec![Class { protocol: "tcp".into(), scope: "loopback".into(), totals: loopback }];
     Document {
         version: 1,
         taken_unix_ms: 1_000 * MINUTE,
         started_unix_ms: 880 * MINUTE,
         apps: vec![
-            app(
-                "flatpak",
-                "org.mozilla.firefox",
-                Some("Firefox"),
-                98_765,
-                12_000,
-            ),
+            app("flatpak", "org.mozilla.firefox", Some("Firefox"), 98_765, 12_000),
             app("service", "NetworkManager.service", None, 180, 5 * MINUTE),
             local,
             updates,
@@ -80,14 +56,7 @@ fn document() -> Document {
 }
 
 fn view(document: &Document, width: usize) -> View<'_> {
-    View {
-        document,
-        rates: Rates::None,
-        loopback: false,
-        width,
-        height: None,
-        colour: false,
-    }
+    View { document, rates: Rates::None, loopback: false, width, height: None, colour: false }
 }
 
 /// The same agent two seconds earlier.
@@ -102,10 +71,7 @@ fn before() -> Document {
 #[test]
 fn a_wide_terminal_shows_everything() {
     let (document, before) = (document(), before());
-    let live = View {
-        rates: Rates::Since(Some(&before)),
-        ..view(&document, 120)
-    };
+    let live = View { rates: Rates::Since(Some(&before)), ..view(&document, 120) };
     assert_eq!(
         render(&live),
         [
@@ -140,10 +106,7 @@ fn without_rates_the_most_bytes_sent_come_first() {
 #[test]
 fn a_phone_in_the_hand_shows_what_matters() {
     let (document, before) = (document(), before());
-    let live = View {
-        rates: Rates::Since(Some(&before)),
-        ..view(&document, 45)
-    };
+    let live = View { rates: Rates::Since(Some(&before)), ..view(&document, 45) };
     assert_eq!(
         render(&live),
         [
@@ -162,25 +125,15 @@ fn rates_are_blank_until_they_are_known() {
     let (document, mut other) = (document(), before());
     other.started_unix_ms += 1;
     for previous in [None, Some(&other), Some(&document)] {
-        let lines = render(&View {
-            rates: Rates::Since(previous),
-            ..view(&document, 120)
-        });
-        assert!(
-            lines[2].contains(&format!("12.3 MB{}12 ", " ".repeat(23))),
-            "{}",
-            lines[2]
-        );
+        let lines = render(&View { rates: Rates::Since(previous), ..view(&document, 120) });
+        assert!(lines[2].contains(&format!("12.3 MB{}12 ", " ".repeat(23))), "{}", lines[2]);
     }
 }
 
 #[test]
 fn loopback_counts_only_when_asked_for() {
     let document = document();
-    let lines = render(&View {
-        loopback: true,
-        ..view(&document, 80)
-    });
+    let lines = render(&View { loopback: true, ..view(&document, 80) });
     assert!(lines[0].starts_with("4 apps  sent 11.3 MB"), "{}", lines[0]);
     assert!(lines.iter().any(|line| line.starts_with("redis.service")));
 }
@@ -188,12 +141,7 @@ fn loopback_counts_only_when_asked_for() {
 #[test]
 fn a_low_terminal_says_how_many_apps_are_out_of_sight() {
     let document = document();
-    let lines = |height| {
-        render(&View {
-            height: Some(height),
-            ..view(&document, 80)
-        })
-    };
+    let lines = |height| render(&View { height: Some(height), ..view(&document, 80) });
     assert_eq!(lines(5).len(), 5);
     assert_eq!(lines(4)[3], "… and 2 more apps");
     for height in 0..8 {
@@ -205,11 +153,7 @@ fn a_low_terminal_says_how_many_apps_are_out_of_sight() {
 fn losses_are_shown_only_when_there_are_some() {
     let mut document = document();
     document.interfaces = vec![
-        Interface {
-            name: "lo".to_owned(),
-            sent_bytes: 9_000_000,
-            ..Interface::default()
-        },
+        Interface { name: "lo".to_owned(), sent_bytes: 9_000_000, ..Interface::default() },
         Interface {
             name: "wlan0".to_owned(),
             sent_bytes: 1_000_000,
@@ -220,21 +164,11 @@ fn losses_are_shown_only_when_there_are_some() {
     ];
     document.health = Health {
         hooks: vec![
-            Hook {
-                name: "cgroup_skb/egress".into(),
-                attached: true,
-            },
-            Hook {
-                name: "cgroup/connect6".into(),
-                attached: false,
-            },
+            Hook { name: "cgroup_skb/egress".into(), attached: true },
+            Hook { name: "cgroup/connect6".into(), attached: false },
         ],
         records_lost: 3,
-        over: vec![Over {
-            cause: "map_full".into(),
-            sent_bytes: 1_500,
-            ..Over::default()
-        }],
+        over: vec![Over { cause: "map_full".into(), sent_bytes: 1_500, ..Over::default() }],
         ..Health::default()
     };
     assert_eq!(
@@ -247,34 +181,16 @@ fn losses_are_shown_only_when_there_are_some() {
     );
     document.interfaces[1].attributed_sent_bytes = 985_999;
     let notes = render(&view(&document, 80));
-    assert!(
-        notes[1].starts_with("wlan0: <0.1 % of the bytes sent are nobody's"),
-        "{}",
-        notes[1]
-    );
+    assert!(notes[1].starts_with("wlan0: <0.1 % of the bytes sent are nobody's"), "{}", notes[1]);
 }
 
 #[test]
 fn an_app_cannot_pass_for_another() {
     let mut document = document();
-    document.apps[1] = app(
-        "flatpak",
-        "org.evil.app",
-        Some("Fire\u{202e}\u{200b}fox"),
-        50,
-        0,
-    );
+    document.apps[1] = app("flatpak", "org.evil.app", Some("Fire\u{202e}\u{200b}fox"), 50, 0);
     let lines = render(&view(&document, 80));
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("org.mozilla.firefox")),
-        "{lines:#?}"
-    );
-    assert!(
-        lines.iter().any(|line| line.starts_with("org.evil.app")),
-        "{lines:#?}"
-    );
+    assert!(lines.iter().any(|line| line.starts_with("org.mozilla.firefox")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("org.evil.app")), "{lines:#?}");
 }
 
 #[test]
@@ -292,17 +208,12 @@ fn colours_take_no_room() {
     let mut document = document();
     document.health.records_lost = 1;
     let plain = render(&view(&document, 80));
-    let coloured = render(&View {
-        colour: true,
-        ..view(&document, 80)
-    });
+    let coloured = render(&View { colour: true, ..view(&document, 80) });
     assert!(
         coloured[3].contains("\x1b[2mflatpak\x1b[0m") || coloured[4].contains("\x1b[2mflatpak")
     );
     for (plain, coloured) in plain.iter().zip(coloured) {
-        let stripped = [BOLD, DIM, YELLOW, RESET]
-            .iter()
-            .fold(coloured, |s, c| s.replace(c, ""));
+        let stripped = [BOLD, DIM, YELLOW, RESET].iter().fold(coloured, |s, c| s.replace(c, ""));
         assert_eq!(*plain, stripped);
     }
 }
@@ -318,10 +229,7 @@ fn destinations_show_as_many_as_fit() {
         destinations,
     };
     let three = row(vec!["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
-    assert_eq!(
-        three.top_destinations(31),
-        "192.0.2.1, 192.0.2.2, 192.0.2.3"
-    );
+    assert_eq!(three.top_destinations(31), "192.0.2.1, 192.0.2.2, 192.0.2.3");
     assert_eq!(three.top_destinations(30), "192.0.2.1, 192.0.2.2 +1");
     assert_eq!(three.top_destinations(22), "192.0.2.1 +2");
     assert_eq!(three.top_destinations(6), "192.0…");
@@ -331,13 +239,7 @@ fn destinations_show_as_many_as_fit() {
 #[test]
 fn an_agent_that_saw_nothing_says_so() {
     let lines = render(&view(&Document::default(), 80));
-    assert_eq!(
-        lines,
-        [
-            "0 apps  sent 0 B  received 0 B  counting since now",
-            "No traffic yet."
-        ]
-    );
+    assert_eq!(lines, ["0 apps  sent 0 B  received 0 B  counting since now", "No traffic yet."]);
 }
 
 #[test]
@@ -348,10 +250,7 @@ fn no_line_is_wider_than_the_terminal() {
     let before = self::document();
     for width in 1..200 {
         for rates in [Rates::None, Rates::Since(None), Rates::Since(Some(&before))] {
-            let view = View {
-                rates,
-                ..view(&document, width)
-            };
+            let view = View { rates, ..view(&document, width) };
             for line in render(&view) {
                 assert!(text::columns(&line) <= width, "{width}: {line}");
             }

@@ -68,16 +68,7 @@ const INTERPRETERS: [Interpreter; 12] = [
     Interpreter {
         names: &["ruby"],
         joins: true,
-        valued: &[
-            "-I",
-            "-r",
-            "-E",
-            "-C",
-            "-X",
-            "--encoding",
-            "--enable",
-            "--disable",
-        ],
+        valued: &["-I", "-r", "-E", "-C", "-X", "--encoding", "--enable", "--disable"],
         attached: "FKTWix",
         inline: &["-e"],
         ..NONE
@@ -99,16 +90,7 @@ const INTERPRETERS: [Interpreter; 12] = [
             "--disable-warning",
             "--env-file",
         ],
-        inline: &[
-            "-e",
-            "--eval",
-            "-p",
-            "--print",
-            "-pe",
-            "-i",
-            "--interactive",
-            "--run",
-        ],
+        inline: &["-e", "--eval", "-p", "--print", "-pe", "-i", "--interactive", "--run"],
         ..NONE
     },
     Interpreter {
@@ -130,46 +112,19 @@ const INTERPRETERS: [Interpreter; 12] = [
     Interpreter {
         names: &["php", "php-cgi", "php-cli"],
         joins: true,
-        valued: &[
-            "-c",
-            "-d",
-            "-z",
-            "-t",
-            "-g",
-            "--php-ini",
-            "--define",
-            "--docroot",
-        ],
-        inline: &[
-            "-r",
-            "-R",
-            "-B",
-            "-E",
-            "-S",
-            "-a",
-            "--run",
-            "--server",
-            "--interactive",
-        ],
+        valued: &["-c", "-d", "-z", "-t", "-g", "--php-ini", "--define", "--docroot"],
+        inline: &["-r", "-R", "-B", "-E", "-S", "-a", "--run", "--server", "--interactive"],
         file: &["-f", "-F", "--file", "--process-file"],
         ..NONE
     },
     Interpreter {
         names: &["gjs", "gjs-console"],
-        valued: &[
-            "-I",
-            "--include-path",
-            "-C",
-            "--coverage-prefix",
-            "--coverage-output",
-        ],
+        valued: &["-I", "--include-path", "-C", "--coverage-prefix", "--coverage-output"],
         inline: &["-c", "--command"],
         ..NONE
     },
     Interpreter {
-        names: &[
-            "sh", "bash", "dash", "ash", "hush", "zsh", "ksh", "mksh", "fish",
-        ],
+        names: &["sh", "bash", "dash", "ash", "hush", "zsh", "ksh", "mksh", "fish"],
         joins: true,
         valued: &["-o", "+o", "-O", "+O", "--rcfile", "--init-file"],
         inline: &["-c", "-s", "--command"],
@@ -224,14 +179,9 @@ const INTERPRETERS: [Interpreter; 12] = [
 
 /// The interpreter of this name, if it is one.
 pub(super) fn find(name: &str) -> Option<&'static Interpreter> {
-    let is_version = |rest: &str| {
-        rest.bytes()
-            .all(|b| b.is_ascii_digit() || b == b'.' || b == b'-')
-    };
+    let is_version =
+        |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
     INTERPRETERS.iter().find(|interpreter| {
-        interpreter
-            .names
-            .iter()
-            .any(|known| name.strip_prefix(known).is_some_and(is_version))
+        interpreter.names.iter().any(|known| name.strip_prefix(known).is_some_and(is_version))
     })
 }

@@ -54,15 +54,11 @@ impl Arguments {
         let command = words.next().context("no command given")?;
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         while let Some(word) = words.next() {
-            let Some(key) = word.strip_prefix("--") else {
-                bail!("unexpected word {word:?}")
-            };
+            let Some(key) = word.strip_prefix("--") else { bail!("unexpected word {word:?}") };
             let value = if FLAGS.contains(&key) {
                 String::new()
             } else if KEYS.contains(&key) {
-                words
-                    .next()
-                    .with_context(|| format!("--{key} needs a value"))?
+                words.next().with_context(|| format!("--{key} needs a value"))?
             } else {
                 bail!("unknown key --{key}");
             };
@@ -83,10 +79,7 @@ impl Arguments {
 
     /// The text of a key, if given.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        self.values
-            .get(key)
-            .and_then(|all| all.first())
-            .map(String::as_str)
+        self.values.get(key).and_then(|all| all.first()).map(String::as_str)
     }
 
     /// All values of a key, in order.
@@ -94,20 +87,13 @@ impl Arguments {
         let texts = self.values.get(key).map_or(&[][..], Vec::as_slice);
         texts
             .iter()
-            .map(|text| {
-                text.parse()
-                    .ok()
-                    .with_context(|| format!("--{key}: cannot read {text:?}"))
-            })
+            .map(|text| text.parse().ok().with_context(|| format!("--{key}: cannot read {text:?}")))
             .collect()
     }
 
     /// The value of a key, or an error that names it.
     pub(crate) fn one<T: FromStr>(&self, key: &str) -> Result<T> {
-        self.all(key)?
-            .into_iter()
-            .next()
-            .with_context(|| format!("--{key} is missing"))
+        self.all(key)?.into_iter().next().with_context(|| format!("--{key} is missing"))
     }
 
     /// The value of a key, or a default.

@@ -48,9 +48,7 @@ fn finish(mut child: Child) -> Result<()> {
 fn children_ticks() -> Result<u64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     // The name before the bracket may hold spaces; `cutime` is field 16, the 14th after it.
-    let (_, fields) = stat
-        .rsplit_once(')')
-        .context("no name in /proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("no name in /proc/self/stat")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks =
         |index: usize| -> Result<u64> { Ok(fields.get(index).context("too short")?.parse()?) };

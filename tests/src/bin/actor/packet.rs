@@ -18,11 +18,7 @@ const UDP_HEADER: usize = 8;
 /// Puts `--count` Ethernet frames on `--interface`, each with a UDP datagram of `--bytes` from
 /// `--from` to `--to`, to the hardware address `--mac`.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let interface = CString::new(
-        arguments
-            .text("interface")
-            .context("--interface is missing")?,
-    )?;
+    let interface = CString::new(arguments.text("interface").context("--interface is missing")?)?;
     let count: u64 = arguments.one_or("count", 1)?;
     let mac = parse_mac(arguments.text("mac").context("--mac is missing")?)?;
     let data = payload::bytes(0, arguments.one("bytes")?);
@@ -43,19 +39,9 @@ pub(crate) fn set_udp_segment(socket: &Socket, length: libc::c_int) -> Result<()
     let value = (&raw const length).cast();
     // SAFETY: the descriptor is open, and `value` points to `size` readable bytes for the whole call.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_UDP,
-            libc::UDP_SEGMENT,
-            value,
-            size,
-        )
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, value, size)
     };
-    ensure!(
-        result == 0,
-        "UDP_SEGMENT: {}",
-        std::io::Error::last_os_error()
-    );
+    ensure!(result == 0, "UDP_SEGMENT: {}", std::io::Error::last_os_error());
     Ok(())
 }
 

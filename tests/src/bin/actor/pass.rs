@@ -43,12 +43,7 @@ pub(crate) fn pass(arguments: &Arguments) -> Result<()> {
         control.push(SendAncillaryMessage::ScmRights(&descriptors)),
         "no room for a descriptor"
     );
-    sendmsg(
-        &mine,
-        &[IoSlice::new(b"!")],
-        &mut control,
-        SendFlags::empty(),
-    )?;
+    sendmsg(&mine, &[IoSlice::new(b"!")], &mut control, SendFlags::empty())?;
     child(arguments, "receiver", OwnedFd::from(theirs).into())
 }
 
@@ -57,20 +52,12 @@ pub(crate) fn receiver(arguments: &Arguments) -> Result<()> {
     let mut byte = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    recvmsg(
-        stdin(),
-        &mut [IoSliceMut::new(&mut byte)],
-        &mut control,
-        RecvFlags::empty(),
-    )?;
+    recvmsg(stdin(), &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty())?;
     let descriptor = control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    send(
-        arguments,
-        Socket::from(descriptor.context("no descriptor in the message")?),
-    )
+    send(arguments, Socket::from(descriptor.context("no descriptor in the message")?))
 }
 
 /// The socket to hand on, connected if it is the parent's turn.
@@ -92,10 +79,7 @@ fn child(arguments: &Arguments, command: &str, input: std::process::Stdio) -> Re
         .args(["--to", &arguments.one::<SocketAddr>("to")?.to_string()])
         .args(["--bytes", &arguments.one::<u64>("bytes")?.to_string()])
         .args(["--connect", arguments.text("connect").unwrap_or_default()])
-        .args([
-            "--cgroup",
-            arguments.text("cgroup").context("--cgroup is missing")?,
-        ])
+        .args(["--cgroup", arguments.text("cgroup").context("--cgroup is missing")?])
         .stdin(input)
         .spawn()?;
     let status = child.wait()?;

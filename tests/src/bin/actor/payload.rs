@@ -47,14 +47,9 @@ pub(crate) struct Received {
 /// Reads until `limit` bytes have come or the sender has closed.
 pub(crate) fn receive(mut stream: impl Read, limit: u64) -> io::Result<Received> {
     let mut buffer = vec![0; CHUNK];
-    let mut received = Received {
-        bytes: 0,
-        intact: true,
-    };
+    let mut received = Received { bytes: 0, intact: true };
     while received.bytes < limit {
-        let room = usize::try_from(limit - received.bytes)
-            .unwrap_or(CHUNK)
-            .min(CHUNK);
+        let room = usize::try_from(limit - received.bytes).unwrap_or(CHUNK).min(CHUNK);
         let count = match stream.read(&mut buffer[..room]) {
             Ok(0) => break,
             Ok(count) => count,
@@ -62,10 +57,7 @@ pub(crate) fn receive(mut stream: impl Read, limit: u64) -> io::Result<Received>
             Err(error) => return Err(error),
         };
         let expected = (received.bytes..).map(byte);
-        received.intact &= buffer[..count]
-            .iter()
-            .zip(expected)
-            .all(|(got, want)| *got == want);
+        received.intact &= buffer[..count].iter().zip(expected).all(|(got, want)| *got == want);
         received.bytes += count as u64;
     }
     Ok(received)

@@ -38,11 +38,7 @@ fn follow(sockets: &mut BTreeMap<String, Socket>, words: &[&str]) -> Result<()> 
     match words {
         ["connect", key, kind, address] => {
             let address: SocketAddr = address.parse()?;
-            let kind = if *kind == "tcp" {
-                Type::STREAM
-            } else {
-                Type::DGRAM
-            };
+            let kind = if *kind == "tcp" { Type::STREAM } else { Type::DGRAM };
             let socket = Socket::new(Domain::for_address(address), kind, None)?;
             socket.connect(&address.into())?;
             sockets.insert((*key).to_owned(), socket);

@@ -1,7 +1,4 @@
-#![expect(
-    unsafe_code,
-    reason = "what is queued to io_uring must outlive the operation"
-)]
+#![expect(unsafe_code, reason = "what is queued to io_uring must outlive the operation")]
 //! A TCP client that makes no system call of its own to connect and send: `io_uring` does it.
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,11 +14,7 @@ use crate::{payload, tcp};
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let address = arguments.destination()?;
     let total: u64 = arguments.one("bytes")?;
-    let flags = if arguments.has("async") {
-        squeue::Flags::ASYNC
-    } else {
-        squeue::Flags::empty()
-    };
+    let flags = if arguments.has("async") { squeue::Flags::ASYNC } else { squeue::Flags::empty() };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     let descriptor = types::Fd(socket.as_raw_fd());
     let mut ring = IoUring::new(8).context("io_uring")?;
@@ -51,10 +44,6 @@ unsafe fn complete(ring: &mut IoUring, entry: &squeue::Entry) -> Result<usize> {
     unsafe { ring.submission().push(entry) }?;
     ring.submit_and_wait(1)?;
     let result = ring.completion().next().context("no completion")?.result();
-    ensure!(
-        result >= 0,
-        "{}",
-        std::io::Error::from_raw_os_error(-result)
-    );
+    ensure!(result >= 0, "{}", std::io::Error::from_raw_os_error(-result));
     Ok(usize::try_from(result)?)
 }

@@ -23,18 +23,12 @@ const DATAGRAM_BUFFER: usize = 8 * 1024 * 1024;
 /// unless `--close-first`. `--hold` keeps all of them open instead, so that nobody's last segment
 /// is answered by a socket that is already gone.
 pub(crate) fn tcp_discard(arguments: &Arguments) -> Result<()> {
-    let limit = if arguments.has("close-first") {
-        arguments.one("bytes")?
-    } else {
-        u64::MAX
-    };
+    let limit = if arguments.has("close-first") { arguments.one("bytes")? } else { u64::MAX };
     let hold = arguments.has("hold");
     serve(arguments, move |stream, held| {
         let received = receive(&stream, limit)?;
         if hold {
-            held.lock()
-                .map_err(|_| anyhow::anyhow!("a thread panicked"))?
-                .push(stream);
+            held.lock().map_err(|_| anyhow::anyhow!("a thread panicked"))?.push(stream);
         } else {
             drop(stream);
         }
@@ -48,11 +42,7 @@ pub(crate) fn tcp_source(arguments: &Arguments) -> Result<()> {
     let close_first = arguments.has("close-first");
     serve(arguments, move |mut stream, _| {
         let sent = payload::send(total, |chunk| stream.write(chunk))?;
-        let received = if close_first {
-            0
-        } else {
-            receive(&stream, u64::MAX)?.bytes
-        };
+        let received = if close_first { 0 } else { receive(&stream, u64::MAX)?.bytes };
         drop(stream);
         report::done(&[("sent", &sent), ("received", &received)])
     })
@@ -66,28 +56,20 @@ fn serve(
 ) -> Result<()> {
     allow_many_files()?;
     let address: SocketAddr = arguments.one("listen")?;
-    let protocol = if arguments.has("mptcp") {
-        Protocol::MPTCP
-    } else {
-        Protocol::TCP
-    };
+    let protocol = if arguments.has("mptcp") { Protocol::MPTCP } else { Protocol::TCP };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(protocol))?;
-    socket
-        .bind(&address.into())
-        .with_context(|| format!("cannot bind {address}"))?;
+    socket.bind(&address.into()).with_context(|| format!("cannot bind {address}"))?;
     socket.listen(BACKLOG)?;
     report::ready(local_port(&socket)?)?;
     let held = Held::default();
     loop {
         let (connection, _) = socket.accept()?;
         let (handle, held) = (handle.clone(), Arc::clone(&held));
-        thread::Builder::new()
-            .stack_size(256 * 1024)
-            .spawn(move || {
-                if let Err(error) = handle(connection.into(), &held) {
-                    eprintln!("connection: {error:#}");
-                }
-            })?;
+        thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+            if let Err(error) = handle(connection.into(), &held) {
+                eprintln!("connection: {error:#}");
+            }
+        })?;
     }
 }
 
@@ -98,9 +80,7 @@ pub(crate) fn udp(arguments: &Arguments, echo: bool) -> Result<()> {
     let expected: Option<u64> = arguments.all("count")?.into_iter().next();
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     socket.set_recv_buffer_size(DATAGRAM_BUFFER)?;
-    socket
-        .bind(&address.into())
-        .with_context(|| format!("cannot bind {address}"))?;
+    socket.bind(&address.into()).with_context(|| format!("cannot bind {address}"))?;
     if arguments.has("join") {
         let interface: Ipv4Addr = arguments.one("interface")?;
         socket.join_multicast_v4(&arguments.one("join")?, &interface)?;
@@ -124,22 +104,13 @@ pub(crate) fn udp(arguments: &Arguments, echo: bool) -> Result<()> {
 
 /// The port a socket is bound to.
 pub(crate) fn local_port(socket: &Socket) -> Result<u16> {
-    let address = socket
-        .local_addr()?
-        .as_socket()
-        .context("not an internet address")?;
+    let address = socket.local_addr()?.as_socket().context("not an internet address")?;
     Ok(address.port())
 }
 
 /// Raises the limit on open files as far as it goes: a server may hold a thousand connections.
 fn allow_many_files() -> Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: maximum,
-            maximum,
-        },
-    )?;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     Ok(())
 }

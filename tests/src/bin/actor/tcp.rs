@@ -19,18 +19,12 @@ use crate::report;
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let total: u64 = arguments.one_or("bytes", 0)?;
     let address = arguments.destination()?;
-    let protocol = if arguments.has("mptcp") {
-        Protocol::MPTCP
-    } else {
-        Protocol::TCP
-    };
+    let protocol = if arguments.has("mptcp") { Protocol::MPTCP } else { Protocol::TCP };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(protocol))?;
     let sent = if arguments.has("fastopen") {
         fast_open(&socket, address, total)?
     } else {
-        socket
-            .connect(&address.into())
-            .with_context(|| format!("cannot connect {address}"))?;
+        socket.connect(&address.into()).with_context(|| format!("cannot connect {address}"))?;
         write(&socket, arguments.text("with").unwrap_or("write"), total)?
     };
     finish(arguments, socket, sent)
@@ -39,18 +33,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Receives what is to be received, closes, and says what was done.
 pub(crate) fn finish(arguments: &Arguments, socket: Socket, sent: u64) -> Result<()> {
     let stream = TcpStream::from(socket);
-    let limit = if arguments.has("close") {
-        0
-    } else {
-        arguments.one_or("receive", u64::MAX)?
-    };
+    let limit = if arguments.has("close") { 0 } else { arguments.one_or("receive", u64::MAX)? };
     let received = receive(&stream, limit)?;
     drop(stream);
-    report::done(&[
-        ("sent", &sent),
-        ("received", &received.bytes),
-        ("intact", &received.intact),
-    ])
+    report::done(&[("sent", &sent), ("received", &received.bytes), ("intact", &received.intact)])
 }
 
 /// Connects `--count` times where nobody listens.

@@ -33,10 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let connected = arguments.has("connected");
     if connected {
-        ensure!(
-            destinations.len() == 1,
-            "a connected socket has one destination"
-        );
+        ensure!(destinations.len() == 1, "a connected socket has one destination");
         socket.connect(&destinations[0].into())?;
     }
     let (mut sent, mut received) = (0, 0);
@@ -67,19 +64,15 @@ fn send_many(
     count: u64,
     datagram: &[u8],
 ) -> Result<usize> {
-    let addresses: Vec<SocketAddrAny> = destinations
-        .iter()
-        .map(|address| SocketAddrAny::from(*address))
-        .collect();
+    let addresses: Vec<SocketAddrAny> =
+        destinations.iter().map(|address| SocketAddrAny::from(*address)).collect();
     let total = usize::try_from(count)? * addresses.len();
     let data = [IoSlice::new(datagram)];
     let mut next = 0;
     while next < total {
         let batch = next..total.min(next + BATCH);
-        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = batch
-            .clone()
-            .map(|_| SendAncillaryBuffer::default())
-            .collect();
+        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> =
+            batch.clone().map(|_| SendAncillaryBuffer::default()).collect();
         let mut messages: Vec<MMsgHdr<'_>> = batch
             .clone()
             .zip(&mut controls)
