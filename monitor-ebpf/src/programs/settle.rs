@@ -14,11 +14,18 @@ use super::packet::TCP;
 use super::tables::{CLOSED, FLOWS, SETTLED};
 use super::{count, ctx, flow};
 
-/// A closed socket is settled when nothing passed for so long.
-const SILENT_NS: u64 = 1_000_000_000;
-
-/// The same when there are twice as many flows: the round trips of a busy link.
-const SILENT_UNDER_PRESSURE_NS: u64 = 100_000_000;
+/// How long a closed socket must have been silent to be settled: the shorter, the more flows there are.
+/// A lost segment is sent again after 200 ms at the earliest (`TCP_RTO_MIN`, include/net/tcp.h).
+#[inline(always)]
+const fn silence_ns(live: u64, settle_at: u64) -> u64 {
+    if live < settle_at * 2 {
+        1_000_000_000
+    } else if live < settle_at * 5 {
+        250_000_000
+    } else {
+        50_000_000
+    }
+}
 
 /// Closed flows looked at per new flow. A connection within the device makes two of them.
 const BATCH: usize = 4;
@@ -48,8 +55,7 @@ pub(super) fn some() {
     if settings.settle_at == 0 || live < settings.settle_at {
         return;
     }
-    let silent_ns =
-        if live < settings.settle_at * 2 { SILENT_NS } else { SILENT_UNDER_PRESSURE_NS };
+    let silent_ns = silence_ns(live, settings.settle_at);
     let now_ns = ctx::boot_ns();
     for _ in 0..BATCH {
         // The first is the one that has been silent for longest: taking it out to put it back would
