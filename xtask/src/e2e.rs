@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -15,6 +16,13 @@ use crate::{exec, places::Places, root::Root, workspace::Workspace};
 pub(crate) struct Built {
     actor: PathBuf,
     tests: Vec<PathBuf>,
+}
+
+impl Built {
+    /// Another program of the package.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.actor.with_file_name(name)
+    }
 }
 
 /// Builds the actor, which makes traffic on command, and every test program.
@@ -41,30 +49,42 @@ pub(crate) fn run(
     built: &Built,
     filter: Option<&OsStr>,
 ) -> Result<()> {
-    let (agent, objects) = (workspace.agent(true), workspace.objects());
+    let agent = workspace.agent(true);
     for program in [&agent, &built.actor] {
         if !program.is_file() {
             bail!("{} is not there", program.display());
         }
     }
-    let package = workspace.root().join("tests");
-    let (path, root) = (places.joined_path(), Root::here(places));
-    let backtrace = std::env::var_os("RUST_BACKTRACE").unwrap_or_else(|| OsString::from("0"));
     for test in &built.tests {
         println!("\n     Running {}", workspace.short(test).display());
-        let variables: [(&str, &OsStr); 6] = [
-            ("SORTIE_BIN", agent.as_os_str()),
-            ("SORTIE_EBPF_DIR", objects.as_os_str()),
-            ("SORTIE_ACTOR", built.actor.as_os_str()),
-            ("CARGO_MANIFEST_DIR", package.as_os_str()),
-            ("PATH", &path),
-            ("RUST_BACKTRACE", &backtrace),
-        ];
-        let mut command = root.command(test, variables)?;
-        command.arg("--test-threads=1").args(filter).current_dir(&package);
-        exec::run(&mut command)?;
+        let mut command = command(workspace, places, built, test)?;
+        exec::run(command.arg("--test-threads=1").args(filter))?;
     }
     Ok(())
+}
+
+/// A program of the package as root, told where everything is.
+pub(crate) fn command(
+    workspace: &Workspace,
+    places: &Places,
+    built: &Built,
+    program: &Path,
+) -> Result<Command> {
+    let (agent, objects) = (workspace.agent(true), workspace.objects());
+    let package = workspace.root().join("tests");
+    let path = places.joined_path();
+    let backtrace = std::env::var_os("RUST_BACKTRACE").unwrap_or_else(|| OsString::from("0"));
+    let variables: [(&str, &OsStr); 6] = [
+        ("SORTIE_BIN", agent.as_os_str()),
+        ("SORTIE_EBPF_DIR", objects.as_os_str()),
+        ("SORTIE_ACTOR", built.actor.as_os_str()),
+        ("CARGO_MANIFEST_DIR", package.as_os_str()),
+        ("PATH", &path),
+        ("RUST_BACKTRACE", &backtrace),
+    ];
+    let mut command = Root::here(places).command(program, variables)?;
+    command.current_dir(&package);
+    Ok(command)
 }
 
 /// The test programs among cargo's messages, in cargo's order.
