@@ -100,12 +100,7 @@ fn settle(cookie: u64, flow: &FlowRecord, settings: &SettingsRecord) {
         protocol: flow.protocol,
         reserved: [0; 7],
     };
-    if SETTLED.get_ptr(&key).is_none() {
-        let first = SettledRecord { first_ns: flow.first_ns, owner, ..SettledRecord::ZERO };
-        // Another CPU may have been faster; without room the agent has to take all there is.
-        let _ = SETTLED.insert(&key, &first, u64::from(BPF_NOEXIST));
-    }
-    let Some(settled) = SETTLED.get_ptr_mut(&key) else {
+    let Some(settled) = SETTLED.get_ptr_mut(&key).or_else(|| begin(&key, flow)) else {
         flow::press(settings.epoch);
         return;
     };
@@ -144,4 +139,13 @@ fn settle(cookie: u64, flow: &FlowRecord, settings: &SettingsRecord) {
     if let Some(stats) = count::stats() {
         count::add_own(&raw mut stats.settled, 1);
     }
+}
+
+/// The entry of a process and peer that has none yet; none when there is no room.
+#[inline(always)]
+fn begin(key: &SettledKey, flow: &FlowRecord) -> Option<*mut SettledRecord> {
+    let first = SettledRecord { first_ns: flow.first_ns, owner: flow.owner, ..SettledRecord::ZERO };
+    // Another CPU may have been faster.
+    let _ = SETTLED.insert(key, &first, u64::from(BPF_NOEXIST));
+    SETTLED.get_ptr_mut(key)
 }

@@ -170,13 +170,14 @@ impl Shore {
 
     /// Looks at the kernel's tables; whether that brought anything.
     pub(super) fn drain(&mut self, pressure: bool) -> bool {
-        let start = kernel::now();
         if std::mem::take(&mut self.has_new_processes) && self.applications.stale() {
             self.applications = Applications::scan(Path::new("/"));
             self.index_applications();
         }
         let pressure = pressure || self.is_half_full();
         self.turn();
+        // Waiting for the programs is no work, so it is not part of the time told.
+        let start = kernel::now();
         self.tell(Input::DrainBegins { epoch: self.epoch, pressure });
         self.work();
         self.read_tables(start);
@@ -254,7 +255,7 @@ impl Shore {
             epoch: self.epoch,
             cpus: u32::try_from(self.kernel.cpus).unwrap_or(1),
             deleted: self.deleted,
-            settle_at: capacity / 8,
+            settle_at: capacity / 16,
             press_at: capacity / 4 * 3,
         };
         if let Err(error) = self.kernel.settings.set(&settings) {
@@ -263,8 +264,9 @@ impl Shore {
         // A program that began before may still be settling a flow, which would be seen twice. Without
         // settling there is nothing to wait for.
         let settled = self.kernel.stats.stats().map_or(self.settled, |stats| stats.settled);
-        let (used, _) = self.kernel.flows.fill();
-        let settles = settled != self.settled || used >= capacity / 16;
+        let made = self.kernel.stats.flows_made().unwrap_or(u64::MAX);
+        let live = made.saturating_sub(self.deleted);
+        let settles = settled != self.settled || live >= settings.settle_at;
         self.settled = settled;
         if settles && let Err(error) = tables::wait_for_programs() {
             ::log::info!("cannot wait for the programs: {error}");

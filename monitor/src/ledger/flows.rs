@@ -1,6 +1,7 @@
 //! From cumulative counters of sockets to what was added since the last look.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use monitor_ebpf::SettledKey;
 
@@ -30,7 +31,10 @@ const RETIRED_MAX: usize = 4_096;
 struct Socket {
     app: Option<Slot>,
     local: bool,
-    lanes: Vec<Known>,
+    /// The first CPU's counters, which are the only ones where CPUs share them.
+    first: Known,
+    /// The other CPUs'.
+    more: Vec<Known>,
     changed_ns: u64,
     verified_ns: u64,
     failed: bool,
@@ -68,13 +72,54 @@ pub enum Fate {
     Suspect,
 }
 
+impl Socket {
+    fn lanes(&self) -> impl Iterator<Item = &Known> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    fn lane(&mut self, lane: u16) -> Option<&mut Known> {
+        let Some(more) = usize::from(lane).checked_sub(1) else {
+            return Some(&mut self.first);
+        };
+        if self.more.len() <= more {
+            self.more.resize(more + 1, Known::default());
+        }
+        self.more.get_mut(more)
+    }
+}
+
+/// Spreads cookies, which the kernel counts up and no app chooses: one multiplication, as nothing worse
+/// than order has to be broken.
+#[derive(Clone, Copy, Debug, Default)]
+struct CookieHasher(u64);
+
+impl Hasher for CookieHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4).
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
+
+/// A table by cookie. Nothing that is shown is in its order.
+type ByCookie<T> = HashMap<u64, T, BuildHasherDefault<CookieHasher>>;
+
 /// The counters of all sockets as they were at the last look.
 #[derive(Debug, Default)]
 pub struct FlowBook {
-    sockets: BTreeMap<u64, Socket>,
+    sockets: ByCookie<Socket>,
     peers: BTreeMap<PeerKey, KnownPeer>,
     settled: BTreeMap<[u8; SettledKey::SIZE], Totals>,
-    retired: BTreeMap<u64, (Option<Slot>, bool)>,
+    retired: ByCookie<(Option<Slot>, bool)>,
     retired_order: VecDeque<u64>,
     drain: u64,
 }
@@ -132,21 +177,18 @@ impl FlowBook {
         let socket = self.sockets.entry(flow.cookie).or_insert_with(|| Socket {
             app: retired.and_then(|(app, _)| app),
             local: retired.is_none_or(|(_, local)| local),
-            lanes: Vec::new(),
+            first: Known::default(),
+            more: Vec::new(),
             changed_ns: now_ns,
             verified_ns: now_ns,
             failed: false,
             drain,
         });
         socket.drain = drain;
-        let lane = usize::from(lane);
-        if socket.lanes.len() <= lane {
-            socket.lanes.resize(lane + 1, Known::default());
-        }
         let opened = retired.is_some()
-            || socket.lanes.iter().any(|known| known.opened == Some(flow.peer))
+            || socket.lanes().any(|known| known.opened == Some(flow.peer))
             || self.peers.contains_key(&(flow.cookie, Some(flow.peer), flow.peer.ifindex));
-        let Some(known) = socket.lanes.get_mut(lane) else {
+        let Some(known) = socket.lane(lane) else {
             return Totals::default();
         };
         let totals = known.advance(flow, opened);
@@ -198,8 +240,8 @@ impl FlowBook {
         let added = datagram.counters.since(before.map_or_else(Counters::default, |b| b.counters));
         let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
         let socket = self.sockets.get(&datagram.cookie);
-        let opened = socket
-            .is_some_and(|socket| socket.lanes.iter().any(|lane| lane.opened == datagram.peer));
+        let opened =
+            socket.is_some_and(|socket| socket.lanes().any(|lane| lane.opened == datagram.peer));
         // Packets of TCP get here from listeners and from the kernel's own sockets: no connections.
         let counts = before.is_none() && !opened && datagram.protocol != Protocol::Tcp;
         if counts && datagram.peer.is_some() {

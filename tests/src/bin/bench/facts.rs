@@ -66,7 +66,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Facts> {
     let bed = Bed::new()?;
     let (idle_kib, wakeups) = idle(effort)?;
     Ok(Facts {
-        run_times: run_times(&bed, effort)?,
+        run_times: run_times(effort)?,
         drains: DRAINS.iter().map(|flows| drain(*flows)).collect::<Result<_>>()?,
         idle_kib,
         wakeups,
@@ -93,10 +93,12 @@ impl Drop for Statistics {
     }
 }
 
-fn run_times(bed: &Bed, effort: Effort) -> Result<Vec<RunTime>> {
+/// Run times of the programs under some loads.
+pub(crate) fn run_times(effort: Effort) -> Result<Vec<RunTime>> {
+    let bed = Bed::new()?;
     let _on = Statistics::on()?;
     let mut times = Vec::new();
-    for load in ["udp", "connect"] {
+    for load in ["udp", "rtt", "connect"] {
         for variant in [Variant::Empty, Variant::Cheapest, Variant::Sortie] {
             let attached = variant.attach()?;
             let before = programs()?;

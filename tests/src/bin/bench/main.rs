@@ -36,12 +36,18 @@ fn main() -> Result<()> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => effort = Effort::QUICK,
+            "--run-times" => {
+                print!("{}", report::run_times(&facts::run_times(effort)?));
+                return Ok(());
+            }
             "--rounds" => {
                 let rounds = arguments.next().context("--rounds needs a number")?;
                 effort.rounds = rounds.parse().context("--rounds needs a number")?;
             }
             "--to" => to = Some(PathBuf::from(arguments.next().context("--to needs a file")?)),
-            unknown => bail!("`{unknown}` is no option; there are --quick, --rounds N, --to FILE"),
+            unknown => bail!(
+                "`{unknown}` is no option; there are --quick, --run-times, --rounds N, --to FILE"
+            ),
         }
     }
     if !rustix::process::geteuid().is_root() {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::Effort;
-use crate::facts::Facts;
+use crate::facts::{Facts, RunTime};
 use crate::loads::{Load, Sample, float};
 use crate::variant::Variant;
 
@@ -15,7 +15,7 @@ pub(crate) fn text(effort: Effort, loads: &[Load], facts: &Facts) -> String {
     for load in loads {
         table(&mut page, load);
     }
-    run_times(&mut page, facts);
+    page.push_str(&run_times(&facts.run_times));
     drains(&mut page, facts);
     rest(&mut page, facts);
     page
@@ -96,7 +96,10 @@ fn table(page: &mut String, load: &Load) {
     line!(page);
 }
 
-fn run_times(page: &mut String, facts: &Facts) {
+/// The section on the run time of the programs.
+pub(crate) fn run_times(times: &[RunTime]) -> String {
+    let mut page = String::new();
+    let page = &mut page;
     line!(page, "## Run time of the programs");
     line!(page);
     line!(
@@ -108,11 +111,12 @@ fn run_times(page: &mut String, facts: &Facts) {
     line!(page);
     line!(page, "| load | program | ns per run | runs |");
     line!(page, "|---|---|---|---|");
-    for time in &facts.run_times {
+    for time in times {
         let (load, program) = (time.load, &time.program);
         line!(page, "| {load} | {program} | {:.0} | {} |", time.nanoseconds, time.runs);
     }
     line!(page);
+    std::mem::take(page)
 }
 
 fn drains(page: &mut String, facts: &Facts) {
