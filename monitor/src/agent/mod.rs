@@ -215,3 +215,6 @@ impl Agent {
         self.processes.forget_dead(lives)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,3 +242,6 @@ pub fn nobody(reason: UnknownReason) -> Identity {
 pub fn kernel() -> Identity {
     Identity { app: App::kernel(), rung: Rung::None, name: None, icon: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,7 +118,8 @@ type ByCookie<T> = HashMap<u64, T, BuildHasherDefault<CookieHasher>>;
 pub struct FlowBook {
     sockets: ByCookie<Socket>,
     peers: BTreeMap<PeerKey, KnownPeer>,
-    settled: BTreeMap<[u8; SettledKey::SIZE], Totals>,
+    /// Sums over settled sockets, and the look in which they were last seen.
+    settled: BTreeMap<[u8; SettledKey::SIZE], (Totals, u64)>,
     retired: ByCookie<(Option<Slot>, bool)>,
     retired_order: VecDeque<u64>,
     drain: u64,
@@ -135,6 +136,7 @@ impl FlowBook {
         let drain = self.drain;
         self.sockets.retain(|_, socket| socket.drain == drain);
         self.peers.retain(|_, peer| peer.drain == drain);
+        self.settled.retain(|_, (_, seen)| *seen == drain);
     }
 
     /// Sockets remembered.
@@ -274,13 +276,10 @@ impl FlowBook {
             accepted: settled.accepted,
             failures: settled.failures,
         };
-        let before = self.settled.get(&settled.key).copied().unwrap_or_default();
-        if is_past {
-            self.settled.remove(&settled.key);
-            return (now.since(before), Fate::Finished);
-        }
-        self.settled.insert(settled.key, now);
-        (now.since(before), Fate::Stays)
+        // It is remembered until it is seen no more: that it is finished does not mean that it is gone.
+        let before = self.settled.insert(settled.key, (now, self.drain));
+        let (before, _) = before.unwrap_or_default();
+        (now.since(before), if is_past { Fate::Finished } else { Fate::Stays })
     }
 }
 
@@ -319,3 +318,6 @@ fn failures(flow: &Flow) -> u64 {
     }
     u64::from(flow.attempts).saturating_sub(u64::from(flow.established))
 }
+
+#[cfg(test)]
+mod tests;

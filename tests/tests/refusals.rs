@@ -1,0 +1,269 @@
+//! What keeps the agent from starting on the wrong kernel or in the wrong place, and what it does at its
+//! bounds: each is said, and nothing is lost in silence.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use aya::EbpfLoader;
+use aya::programs::Program;
+use e2e::metrics::names;
+use e2e::wait::PATIENCE;
+use e2e::{Agent, Cgroup, Family, Launch, Protocol, Running, Scratch, Stage, program};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Exit codes of the agent; `sortie help exit-codes` documents them.
+mod exit {
+    pub(crate) const IO: i32 = 1;
+    pub(crate) const NO_CGROUP2: i32 = 4;
+    pub(crate) const CGROUP_V1_ONLY: i32 = 5;
+    pub(crate) const KERNEL_TOO_OLD: i32 = 6;
+    pub(crate) const HOOK_TAKEN: i32 = 14;
+    pub(crate) const RUNTIME_DIR: i32 = 15;
+}
+
+#[test]
+fn a_kernel_that_is_too_old_is_named() {
+    // The personality that has uname(2) tell a release of the 2.6 series (personality(2)).
+    let ended = Agent::plan().wrapped(&["setarch", "--uname-2.6"]).fail();
+    ended.assert(exit::KERNEL_TOO_OLD, &["2.6", "5.10"]);
+}
+
+#[test]
+fn a_runtime_directory_that_cannot_be_made_is_named() {
+    let ended = Agent::plan().with_runtime("/proc/sortie-e2e".into()).fail();
+    ended.assert(exit::RUNTIME_DIR, &["/proc/sortie-e2e", "runtime_dir"]);
+}
+
+/// An agent without `CAP_SYS_ADMIN`, so that it can mount nothing itself, in a mount namespace of its own
+/// after these commands.
+fn fail_without_mounting(commands: &str) -> e2e::agent::Ended {
+    let limit = "setpriv --inh-caps=-all --bounding-set=-all,+bpf,+net_admin,+perfmon,\
+                 +dac_override,+dac_read_search";
+    let script = format!("{commands} && exec {limit} \"$@\"");
+    Agent::plan().wrapped(&["unshare", "--mount", "sh", "-c", &script, "sh"]).fail()
+}
+
+#[test]
+fn cgroup_v1_alone_is_told_apart_from_no_cgroups_at_all() {
+    let none = "awk '$9 ~ /^cgroup/ || $8 ~ /^cgroup/ || $10 ~ /^cgroup/ {print $5}' \
+                /proc/self/mountinfo | sort -r | while read m; do umount -l \"$m\"; done";
+    let ended = fail_without_mounting(none);
+    ended.assert(exit::NO_CGROUP2, &["cgroup2"]);
+    // With a hierarchy of version 1 only, even an empty one.
+    let v1 = format!(
+        "{none} && mkdir -p /tmp/v1-$$ && mount -t cgroup -o none,name=e2e none /tmp/v1-$$"
+    );
+    let ended = fail_without_mounting(&v1);
+    ended.assert(exit::CGROUP_V1_ONLY, &["v1"]);
+}
+
+/// A program that tolerates no other at its cgroup, detached when dropped.
+struct Exclusive {
+    cgroup: Cgroup,
+    id: u32,
+}
+
+impl Exclusive {
+    fn attach() -> Self {
+        let cgroup = Cgroup::service();
+        let object = program::ebpf_object("floor.bpfel.o");
+        let mut ebpf = EbpfLoader::new().load_file(object).expect("it loads");
+        let program = ebpf.program_mut("empty_egress").expect("the object has it");
+        let Program::CgroupSkb(program) = program else { panic!("it is for packets") };
+        program.load().expect("the verifier accepts it");
+        let id = program.info().expect("it is loaded").id();
+        // Without `multi` nobody else may attach there, or below (`BPF_PROG_ATTACH`).
+        let words = format!("cgroup attach {} egress id {id}", cgroup.path().display());
+        Launch::new(program::system("bpftool")).words(&words).succeed("");
+        Self { cgroup, id }
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        let path = self.cgroup.path().display();
+        let words = format!("cgroup detach {path} egress id {}", self.id);
+        Launch::new(program::system("bpftool")).words(&words).succeed("");
+    }
+}
+
+#[test]
+fn a_hook_that_another_program_keeps_for_itself_is_named() {
+    let other = Exclusive::attach();
+    let path = other.cgroup.path().display().to_string();
+    let plan = Agent::plan().with_setting(&format!("cgroup_root = {path:?}"));
+    plan.fail().assert(exit::HOOK_TAKEN, &["egress", &path]);
+}
+
+#[test]
+fn a_damaged_object_is_an_error_and_no_panic() {
+    let scratch = Scratch::new();
+    let object = fs::read(program::ebpf_object("programs-atomic.bpfel.o")).unwrap();
+    for length in [0, 3, 64, object.len() / 2, object.len() - 1] {
+        let path = scratch.path().join(format!("{length}.o"));
+        fs::write(&path, &object[..length]).unwrap();
+        let ended = Agent::plan().with_object(path).fail();
+        assert_eq!(ended.status.code(), Some(exit::IO), "{length} bytes: {}", ended.errors);
+        assert!(!ended.errors.contains("panicked"), "{length} bytes: {}", ended.errors);
+    }
+}
+
+#[test]
+fn what_was_sent_right_before_the_end_is_told() {
+    let agent = Agent::start();
+    let stage = Stage::new(Family::V4);
+    let wire = stage.wire(Protocol::Udp);
+    let (server, to) = stage.serve("udp-sink --count 100");
+    stage.play(&format!("udp --to {to} --count 100 --bytes 1000")).finish();
+    server.done();
+    let ended = agent.end(Signal::TERM);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.errors);
+    let line = ended.errors.lines().last().unwrap_or_default();
+    let told: u64 = line
+        .split_once(" sent ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
+        .unwrap_or_else(|| panic!("no bytes in: {line}"));
+    let sent = wire.read().0.bytes;
+    assert!(told >= sent, "{sent} bytes sent, told: {line}");
+}
+
+/// So many sockets that each sent a datagram, held open.
+fn sockets(stage: &Stage, to: &str, count: usize) -> Running {
+    let from = stage.network.client.address(Family::V4);
+    let holder = Launch::new(program::actor().with_file_name("load"))
+        .words(&format!("hold {from} {to} {count}"))
+        .in_namespace(&stage.network.client.namespace)
+        .in_cgroup(&stage.client)
+        .spawn();
+    holder.stdout.next(PATIENCE).expect("the sockets are opened");
+    holder
+}
+
+#[test]
+fn what_finds_no_room_is_counted_elsewhere() {
+    let agent = Agent::plan().with_setting("flows_max = 256").start();
+    let stage = Stage::new(Family::V4);
+    let wire = stage.wire(Protocol::Udp);
+    let (_server, to) = stage.serve("udp-sink --count 1000");
+    let _sockets = sockets(&stage, &to.to_string(), 1_000);
+    agent.until("all that was sent", |metrics| {
+        let attributed = metrics.of(names::TRANSMIT_BYTES, stage.app(), Protocol::Udp);
+        let over = metrics.sum("sortie_over_bytes_total", &[("direction", "transmit")]);
+        let sent = wire.read().0.bytes;
+        // The agent's own answers find no room either, so the rest may be more, but never less.
+        let fits = attributed < sent && over > 0 && attributed + over >= sent;
+        fits.then_some(()).ok_or_else(|| format!("{attributed} told, {over} over, {sent} sent"))
+    });
+}
+
+/// What `bpftool` says of all programs.
+fn programs() -> Vec<Value> {
+    let text = Launch::new(program::system("bpftool")).words("-j prog show").succeed("");
+    let json: Value = serde_json::from_str(&text).expect("bpftool prints JSON");
+    json.as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn programs_and_tables_stay_within_their_budgets() {
+    let before: Vec<_> = programs().iter().map(|program| program["id"].clone()).collect();
+    let agent = Agent::start();
+    let budgets = budgets();
+    let mut seen = 0;
+    for program in programs().iter().filter(|program| !before.contains(&program["id"])) {
+        let (name, insns) = (program["name"].as_str(), program["verified_insns"].as_u64());
+        let Some((_, most)) = budgets.iter().find(|(hook, _)| Some(hook.as_str()) == name) else {
+            continue;
+        };
+        seen += 1;
+        // The kernel tells since 5.16.
+        let insns = insns.unwrap_or_default();
+        assert!(insns <= *most, "{name:?}: {insns} instructions verified, {most} allowed");
+    }
+    assert_eq!(seen, budgets.len(), "not every hook has its program");
+
+    let stage = Stage::new(Family::V4);
+    let (_server, to) = stage.serve("udp-sink --count 20000");
+    // The agent's own few sockets have to fit as well.
+    let _sockets = [12_000, 4_300].map(|count| sockets(&stage, &to.to_string(), count));
+    agent.until("16,300 flows", |metrics| {
+        let flows = metrics.sum("sortie_flows", &[]);
+        if flows >= 16_300 { Ok(()) } else { Err(format!("{flows}")) }
+    });
+    let bytes = map_bytes(agent.pid());
+    assert!(bytes <= 4 * 1024 * 1024, "{bytes} bytes of tables");
+}
+
+/// The hooks and their budgets, from the agent's own table.
+fn budgets() -> Vec<(String, u64)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../monitor/src/kernel/hooks.rs");
+    let text = fs::read_to_string(path).expect("the sources are beside");
+    let field = |line: &str, key: &str| {
+        let value = line.trim().strip_prefix(key)?.trim_end_matches(',').trim();
+        Some(value.trim_matches('"').replace('_', if key.starts_with("name") { "_" } else { "" }))
+    };
+    let names = text.lines().filter_map(|line| field(line, "name: "));
+    let most = text.lines().filter_map(|line| field(line, "verified_instructions_max: "));
+    let found: Vec<_> =
+        names.zip(most).map(|(name, most)| (name, most.parse().expect("a number"))).collect();
+    assert!(found.len() >= 8, "the table of hooks looks different: {found:?}");
+    found
+}
+
+/// Memory of the maps a process holds (`memlock` of their `fdinfo`).
+fn map_bytes(pid: u32) -> u64 {
+    let mut sum = 0;
+    for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("the agent lives") {
+        let path = entry.expect("the agent lives").path();
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if text.contains("map_type:") {
+            let line = text.lines().find_map(|line| line.strip_prefix("memlock:"));
+            sum += line.and_then(|line| line.trim().parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    assert!(sum > 0, "no map tells its memory");
+    sum
+}
+
+#[test]
+fn many_connections_a_second_are_all_told() {
+    let agent = Agent::start();
+    let stage = Stage::new(Family::V4);
+    let wire = stage.wire(Protocol::Tcp);
+    let host = stage.network.server.address(Family::V4);
+    let load = || Launch::new(program::actor().with_file_name("load"));
+    let server = load()
+        .words(&format!("serve {host}"))
+        .in_namespace(&stage.network.server.namespace)
+        .in_cgroup(&stage.server)
+        .spawn();
+    let line = server.stdout.next(PATIENCE).expect("the server gets ready");
+    let port = line.split("connect=").nth(1).and_then(|rest| rest.split(' ').next());
+    let mut made = 0;
+    // More than the table of sockets holds, and several times what makes the programs settle.
+    while made < 20_000 {
+        let words = format!("connect {host}:{} 2000", port.expect("its port"));
+        let client = load()
+            .words(&words)
+            .in_namespace(&stage.network.client.namespace)
+            .in_cgroup(&stage.client)
+            .spawn();
+        let line = client.stdout.next(Duration::from_secs(30)).expect("it connects");
+        made += line.rsplit('=').next().and_then(|n| n.parse::<u64>().ok()).expect("a number");
+    }
+    agent.until("all connections", |metrics| {
+        let of = |name| metrics.of(name, stage.app(), Protocol::Tcp);
+        let (told, failed) = (of(names::CONNECTIONS), of(names::FAILURES));
+        let (sent, received) = metrics.volumes(stage.app(), Protocol::Tcp);
+        let counted = wire.read();
+        let over = metrics.sum("sortie_over_bytes_total", &[]);
+        let fits = told == made && failed == 0 && (sent, received) == counted && over == 0;
+        fits.then_some(()).ok_or_else(|| {
+            format!(
+                "{told} of {made} told, {failed} failed, {sent:?} {received:?} of {counted:?}, \
+                 {over} over"
+            )
+        })
+    });
+}
