@@ -81,7 +81,7 @@ config! {
     /// Empty: only root may.
     socket_group: String = "", Accepts::Text;
 
-    /// Sockets counted at the same time. Each takes about 250 bytes of kernel memory.
+    /// Sockets counted at the same time. Each takes about 200 bytes of kernel memory while it is open.
     /// What finds no room is counted without its app, and reported.
     flows_max: u32 = 16_384_u32, Accepts::Number(256, 262_144);
 
@@ -91,8 +91,9 @@ config! {
     /// Destinations told apart, over all apps. Further ones are counted together as `(other)`.
     destinations_max: u32 = 4_096_u32, Accepts::Number(64, 65_536);
 
-    /// Series in the metrics. Further apps are counted together as `(other)`.
-    series_max: u32 = 5_000_u32, Accepts::Number(100, 100_000);
+    /// Series in the metrics. Further apps are counted together as `(other)`. An app is given room for
+    /// the 115 series it could have at most, though it mostly has about 30.
+    series_max: u32 = 30_000_u32, Accepts::Number(100, 100_000);
 
     /// Seconds until the kernel's counters are fetched even though nobody asks for them.
     drain_interval_seconds: u32 = 60_u32, Accepts::Number(1, 3_600);

@@ -158,8 +158,6 @@ pub struct Health {
     pub apps_capped: u64,
     /// Destinations counted together as `(other)` for want of room.
     pub destinations_capped: u64,
-    /// Series left out of the metrics for want of room, their sums being in `(other)`.
-    pub series_capped: u64,
     /// How often the kernel's counters were fetched.
     pub drains: u64,
     /// Microseconds all of these took together.

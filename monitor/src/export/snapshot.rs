@@ -114,8 +114,6 @@ pub struct Health {
     pub apps_capped: u64,
     /// Destinations folded into an app's `(other)`.
     pub destinations_capped: u64,
-    /// Series the cap on series kept out of the metrics, by their sums being in `(other)`.
-    pub series_capped: u64,
     /// Drains of the kernel's maps since the start.
     pub drains: u64,
     /// Seconds all drains took together.

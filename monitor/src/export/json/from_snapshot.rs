@@ -120,7 +120,6 @@ impl From<&snapshot::Health> for Health {
             over: health.over.iter().map(over).collect(),
             apps_capped: health.apps_capped,
             destinations_capped: health.destinations_capped,
-            series_capped: health.series_capped,
             drains: health.drains,
             drain_microseconds_sum: microseconds(health.drain_seconds_sum),
             drain_microseconds_last: microseconds(health.drain_seconds_last),

@@ -73,7 +73,7 @@ fn the_schema_is_this() {
         r#""attached":true}],"records_lost":9,"records_truncated":0,"records_unknown":0,"#,
         r#""maps":[{"name":"FLOWS","used":3,"capacity":16384}],"over":[{"cause":"map_full","#,
         r#""sent_bytes":8,"sent_packets":1,"received_bytes":0,"received_packets":0}],"#,
-        r#""apps_capped":0,"destinations_capped":0,"series_capped":0,"drains":0,"#,
+        r#""apps_capped":0,"destinations_capped":0,"drains":0,"#,
         r#""drain_microseconds_sum":1500,"drain_microseconds_last":0,"flows":0,"processes":0,"#,
         r#""processes_missed":0}}"#,
         "\n",
