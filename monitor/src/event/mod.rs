@@ -136,6 +136,12 @@ impl Counters {
         Self { tx: diff(self.tx, earlier.tx), rx: diff(self.rx, earlier.rx) }
     }
 
+    /// Adds other counters to these; stops at the maximum.
+    pub fn add(&mut self, other: Self) {
+        self.tx.add(other.tx);
+        self.rx.add(other.rx);
+    }
+
     /// Whether nothing was counted.
     pub const fn is_zero(self) -> bool {
         self.tx.is_zero() && self.rx.is_zero()

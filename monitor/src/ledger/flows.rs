@@ -14,7 +14,8 @@ const LINGER_NS: u64 = 10_000_000_000;
 /// The same when the table of sockets fills up: the round trips of a busy link.
 const LINGER_UNDER_PRESSURE_NS: u64 = 200_000_000;
 
-/// A further peer of a socket that is gone is kept until nothing passed for so long.
+/// A further peer of a socket that is gone, or the socket itself where each CPU counts for itself, is kept
+/// until nothing passed for so long.
 const QUIET_NS: u64 = 5_000_000_000;
 
 /// A further peer of an open socket is kept until nothing passed for so long.
@@ -215,7 +216,11 @@ impl FlowBook {
         socket.failed = true;
         let silent = now_ns.saturating_sub(closed_ns);
         let linger = if pressure { LINGER_UNDER_PRESSURE_NS } else { LINGER_NS };
-        let finished = silent >= linger;
+        // Where each CPU counts for itself, only the one that closed the socket notes what passed later.
+        let quiet = pressure
+            || socket.more.is_empty()
+            || now_ns.saturating_sub(socket.changed_ns) >= QUIET_NS;
+        let finished = silent >= linger && quiet;
         (if finished { Fate::Finished } else { Fate::Stays }, failures)
     }
 
@@ -239,7 +244,9 @@ impl FlowBook {
     pub fn datagram(&mut self, datagram: &Datagram, now_ns: u64) -> (Totals, Fate) {
         let key = (datagram.cookie, datagram.peer, datagram.ifindex);
         let before = self.peers.get(&key).copied();
-        let added = datagram.counters.since(before.map_or_else(Counters::default, |b| b.counters));
+        let mut counters = before.map_or_else(Counters::default, |before| before.counters);
+        let added = datagram.counters.since(counters);
+        counters.add(added);
         let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
         let socket = self.sockets.get(&datagram.cookie);
         let opened =
@@ -259,7 +266,7 @@ impl FlowBook {
             self.peers.remove(&key);
             return (totals, Fate::Finished);
         }
-        let known = KnownPeer { counters: datagram.counters, changed_ns, drain: self.drain };
+        let known = KnownPeer { counters, changed_ns, drain: self.drain };
         self.peers.insert(key, known);
         (totals, Fate::Stays)
     }
@@ -277,9 +284,11 @@ impl FlowBook {
             failures: settled.failures,
         };
         // It is remembered until it is seen no more: that it is finished does not mean that it is gone.
-        let before = self.settled.insert(settled.key, (now, self.drain));
-        let (before, _) = before.unwrap_or_default();
-        (now.since(before), if is_past { Fate::Finished } else { Fate::Stays })
+        let (known, seen) = self.settled.entry(settled.key).or_default();
+        let added = now.since(*known);
+        known.add(added);
+        *seen = self.drain;
+        (added, if is_past { Fate::Finished } else { Fate::Stays })
     }
 }
 
@@ -299,7 +308,8 @@ impl Known {
             totals.accepted = u64::from(inbound && !opened);
             totals.connections = u64::from(!inbound && !opened);
         }
-        self.counters = flow.counters;
+        // Not what was read: after a torn read, what it hid would count again.
+        self.counters.add(added);
         self.attempts = flow.attempts.max(self.attempts);
         totals
     }

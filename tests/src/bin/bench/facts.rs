@@ -159,11 +159,11 @@ fn cpu_seconds(pid: u32) -> Result<f64> {
 type Idle = ((u64, u64), (u64, u32));
 
 fn idle(effort: Effort) -> Result<Idle> {
-    let agent = Agent::start();
+    // After the last traffic there is one more look, an interval later: idling begins behind it.
+    let agent = Agent::plan().with_setting("drain_interval_seconds = 2").start();
     let pid = agent.pid();
     let memory = (status(pid, "VmRSS")?, status(pid, "RssAnon")?);
-    // The look after the start's own processes has to be over.
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(10));
     let before = status(pid, "voluntary_ctxt_switches")?;
     std::thread::sleep(Duration::from_secs(effort.idle_seconds.into()));
     let after = status(pid, "voluntary_ctxt_switches")?;
@@ -172,7 +172,8 @@ fn idle(effort: Effort) -> Result<Idle> {
 
 /// Opens so many sockets, each of which sends a datagram, and has them looked at.
 fn drain(flows: usize) -> Result<Drain> {
-    let agent = Agent::plan().with_setting("flows_max = 131072").start();
+    let capacity = if flows < 16_000 { 16_384 } else { 131_072 };
+    let agent = Agent::plan().with_setting(&format!("flows_max = {capacity}")).start();
     let namespace = Namespace::new();
     let sink = namespace.enter(|| UdpSocket::bind("127.0.0.1:0"))?;
     let to = sink.local_addr()?;

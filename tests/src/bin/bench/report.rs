@@ -124,8 +124,8 @@ fn drains(page: &mut String, facts: &Facts) {
     line!(page);
     line!(
         page,
-        "Sockets that have all sent a datagram and are known from an earlier look; capacity 131,072. \
-         Promised: at most 5 ms for 10,000 flows."
+        "Sockets that have all sent a datagram and are known from an earlier look; the capacity is the \
+         default 16,384, for the last 131,072. Promised: at most 5 ms for 10,000 flows."
     );
     line!(page);
     line!(page, "| flows | time | agent's memory | memory of the maps |");
