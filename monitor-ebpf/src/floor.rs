@@ -2,7 +2,6 @@
 //! Only benchmarks load them.
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
-#![cfg_attr(all(target_arch = "bpf", not(feature = "percpu")), feature(asm_experimental_arch))]
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}
@@ -16,6 +15,7 @@ mod programs {
     use aya_ebpf::helpers::generated::bpf_get_socket_cookie;
     use aya_ebpf::macros::{btf_map, cgroup_skb, cgroup_sock, cgroup_sock_addr};
     use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext};
+    use monitor_ebpf::add::add;
 
     #[cgroup_skb(egress)]
     pub fn empty_egress(_: SkBuffContext) -> i32 {
@@ -74,27 +74,6 @@ mod programs {
         }
         // A full map drops the rest: this is the floor, not a monitor.
         let _ = SOCKETS.insert(&cookie, &[bytes, 1], 0);
-    }
-
-    #[cfg(not(feature = "percpu"))]
-    #[inline(always)]
-    fn add(counter: *mut u64, amount: u64) {
-        // SAFETY: aligned map memory; see `programs/count.rs`.
-        unsafe {
-            core::arch::asm!(
-                "lock *(u64 *)({counter} + 0) += {amount}",
-                counter = in(reg) counter,
-                amount = in(reg) amount,
-                options(nostack),
-            );
-        }
-    }
-
-    #[cfg(feature = "percpu")]
-    #[inline(always)]
-    fn add(counter: *mut u64, amount: u64) {
-        // SAFETY: aligned map memory.
-        unsafe { *counter = (*counter).wrapping_add(amount) };
     }
 }
 

@@ -6,7 +6,10 @@
 //! for the `bpf` target) write records; the agent reads them field by field and never casts.
 
 #![no_std]
+#![cfg_attr(all(target_arch = "bpf", not(feature = "percpu")), feature(asm_experimental_arch))]
 
+#[cfg(target_arch = "bpf")]
+pub mod add;
 pub mod maps;
 pub mod records;
 #[doc(hidden)]

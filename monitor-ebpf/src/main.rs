@@ -2,8 +2,6 @@
 //! tests with an ordinary toolchain; `cargo xtask build` compiles it for the `bpf` target.
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
-// The atomic adds are written out; see `programs/count.rs`.
-#![cfg_attr(all(target_arch = "bpf", not(feature = "percpu")), feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 mod programs;

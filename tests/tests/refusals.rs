@@ -52,9 +52,7 @@ fn cgroup_v1_alone_is_told_apart_from_no_cgroups_at_all() {
     let ended = fail_without_mounting(none);
     ended.assert(exit::NO_CGROUP2, &["cgroup2"]);
     // With a hierarchy of version 1 only, even an empty one.
-    let v1 = format!(
-        "{none} && mkdir -p /tmp/v1-$$ && mount -t cgroup -o none,name=e2e none /tmp/v1-$$"
-    );
+    let v1 = format!("{none} && mount -t cgroup -o none,name=e2e none /mnt");
     let ended = fail_without_mounting(&v1);
     ended.assert(exit::CGROUP_V1_ONLY, &["v1"]);
 }

@@ -1,48 +1,16 @@
-//! Counting: the one place that knows whether counters are shared between CPUs.
+//! Counting, in flows and beside them.
 
 #![expect(
     unsafe_code,
     reason = "counters live in map memory, which the helpers hand out as pointers"
 )]
 
-#[cfg(not(feature = "percpu"))]
-use core::arch::asm;
-
+use monitor_ebpf::add::add;
+pub(super) use monitor_ebpf::add::add_own;
 use monitor_ebpf::{FlowCounters, SettingsRecord, StatsRecord};
 
 use super::ctx::Direction;
 use super::tables::{LIVE, OVER, SETTINGS, STATS};
-
-/// Adds to a counter that other CPUs add to as well.
-#[cfg(not(feature = "percpu"))]
-#[inline(always)]
-fn add(counter: *mut u64, amount: u64) {
-    // SAFETY: aligned map memory that lives for the whole run of the program. Written out, because the
-    // instruction must be the plain XADD that 5.10 and every JIT of the atomic build have; one that
-    // returns the old value needs 5.12.
-    unsafe {
-        asm!(
-            "lock *(u64 *)({counter} + 0) += {amount}",
-            counter = in(reg) counter,
-            amount = in(reg) amount,
-            options(nostack),
-        );
-    }
-}
-
-/// Adds to a counter that belongs to this CPU.
-#[cfg(feature = "percpu")]
-#[inline(always)]
-fn add(counter: *mut u64, amount: u64) {
-    add_own(counter, amount);
-}
-
-/// Adds to a counter that belongs to this CPU in every build.
-#[inline(always)]
-pub(super) fn add_own(counter: *mut u64, amount: u64) {
-    // SAFETY: aligned map memory that lives for the whole run of the program.
-    unsafe { *counter = (*counter).wrapping_add(amount) };
-}
 
 /// Counts packets in the counters of a map entry.
 #[inline(always)]
