@@ -32,6 +32,11 @@ mod programs {
         1
     }
 
+    #[cgroup_sock_addr(connect6)]
+    pub fn empty_connect6(_: SockAddrContext) -> i32 {
+        1
+    }
+
     #[cgroup_sock(sock_create)]
     pub fn empty_sock_create(_: SockContext) -> i32 {
         1

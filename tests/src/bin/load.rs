@@ -1,13 +1,20 @@
 //! One kind of load for a while, as fast as it goes: `load KIND ADDRESS MILLISECONDS`, or the servers for
 //! all kinds: `load serve HOST`. Each side keeps to one CPU.
+//!
+//! Also a number of connections instead of a time: `load some ADDRESS COUNT`, and sockets that stay open:
+//! `load hold FROM ADDRESS COUNT`; and datagrams to addresses of the loopback, numbered from FIRST:
+//! `load scatter FIRST COUNT`.
 
 use std::env;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// Bytes of a small datagram, and of a request and its answer.
@@ -21,29 +28,56 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", host] => serve(host),
         ["hold", from, address, count] => hold(from, address.parse()?, count.parse()?),
+        ["some", address, count] => {
+            let (to, count) = (address.parse()?, count.parse()?);
+            (0..count).try_for_each(|_| connect(to))?;
+            done(count)
+        }
+        ["scatter", first, count] => scatter(first.parse()?, count.parse()?),
         [kind, address, time] => {
             keep_to_cpu(1);
             let address = address.parse().context("not an address")?;
             let time = Duration::from_millis(time.parse().context("not a time")?);
-            let done = load(kind, address, time)?;
-            println!("done operations={done}");
-            Ok(())
+            done(load(kind, address, time)?)
         }
-        _ => bail!("usage: load KIND ADDRESS MILLISECONDS | load serve HOST"),
+        _ => bail!(
+            "usage: load KIND ADDRESS MILLISECONDS | some ADDRESS COUNT | hold FROM ADDRESS COUNT | \
+             scatter FIRST COUNT | serve HOST"
+        ),
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the last of what may fail")]
+fn done(operations: u64) -> Result<()> {
+    println!("done operations={operations}");
+    Ok(())
 }
 
 /// Opens so many sockets, each of which sends a datagram, and keeps them until standard input ends.
 fn hold(from: &str, to: SocketAddr, count: usize) -> Result<()> {
+    // A shell is often content with 1,024 descriptors where 500,000 are allowed.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, rustix::process::Rlimit { current: limit.maximum, ..limit })?;
     let mut sockets = Vec::with_capacity(count);
     for _ in 0..count {
-        let socket = UdpSocket::bind((from, 0))?;
+        let socket = UdpSocket::bind((from, 0))
+            .with_context(|| format!("socket {} of {count}", sockets.len() + 1))?;
         socket.send_to(b"x", to)?;
         sockets.push(socket);
     }
     println!("ready sockets={}", sockets.len());
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
+}
+
+/// Sends a datagram to each of so many addresses, from a socket of its own. Nobody listens there.
+fn scatter(first: u32, count: u32) -> Result<()> {
+    let base = u32::from(Ipv4Addr::new(127, 1, 0, 0));
+    for number in first..first.saturating_add(count) {
+        let to = Ipv4Addr::from(base.wrapping_add(number));
+        UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", (to, 9))?;
+    }
+    done(count.into())
 }
 
 /// On a machine with one CPU both sides share it.
@@ -92,7 +126,22 @@ fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Runs the load and gives its operations: datagrams, connections, writes or round trips.
+/// Connects, and waits for the server to close first, so that the ports of this side stay free.
+fn connect(to: SocketAddr) -> io::Result<()> {
+    // A reset closes as well.
+    let _ = TcpStream::connect(to)?.read(&mut [0]);
+    Ok(())
+}
+
+/// Runs the program `blink`, which lies beside this one, to its end: one connection.
+fn blink(program: &PathBuf, to: SocketAddr) -> Result<()> {
+    let (host, port) = (to.ip().to_string(), to.port().to_string());
+    let status = Command::new(program).args(["tcp", &host, &port]).status()?;
+    ensure!(status.success(), "a short process failed: {status}");
+    Ok(())
+}
+
+/// Runs the load and gives its operations: datagrams, connections, writes, round trips or processes.
 fn load(kind: &str, to: SocketAddr, time: Duration) -> Result<u64> {
     let end = Instant::now() + time;
     let mut done = 0;
@@ -108,9 +157,14 @@ fn load(kind: &str, to: SocketAddr, time: Duration) -> Result<u64> {
         }
         "connect" => {
             while Instant::now() < end {
-                let mut stream = TcpStream::connect(to)?;
-                // The server closes first, so that the ports of this side stay free.
-                let _ = stream.read(&mut [0])?;
+                connect(to)?;
+                done += 1;
+            }
+        }
+        "burst" => {
+            let program = env::current_exe()?.with_file_name("blink");
+            while Instant::now() < end {
+                blink(&program, to)?;
                 done += 1;
             }
         }

@@ -1,7 +1,8 @@
 //! The loads, with each variant in turn.
 
 use std::fs;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use e2e::network::INTERFACE;
@@ -14,18 +15,35 @@ use crate::variant::Variant;
 /// How long a load may take beyond its time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A kind of load: its name, what one operation is, and what is promised of Sortie, as the CPU time of an
-/// operation relative to no program.
-pub(crate) const KINDS: [(&str, &str, Option<f64>); 5] = [
-    ("udp", "small UDP packet (64 B, unconnected)", Some(1.10)),
-    ("connect", "TCP connect and close", Some(1.06)),
-    ("bulk", "bulk TCP, write of 128 KiB", None),
-    ("rtt", "64-byte TCP round trip", None),
-    ("burst", "process that connects and ends", None),
-];
+/// A kind of load, and what is promised of Sortie, relative to no program.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    name: &'static str,
+    /// What one operation is.
+    pub(crate) what: &'static str,
+    /// At most this much CPU time of an operation.
+    pub(crate) cpu_max: Option<f64>,
+    /// At least this many operations per second.
+    pub(crate) kept_min: Option<f64>,
+}
 
-/// Processes of the load `burst`.
-const BURST: u64 = 150;
+const KINDS: [Kind; 5] = [
+    Kind {
+        name: "udp",
+        what: "small UDP packet (64 B, unconnected)",
+        cpu_max: Some(1.10),
+        kept_min: None,
+    },
+    Kind {
+        name: "connect",
+        what: "TCP connect and close",
+        cpu_max: Some(1.06),
+        kept_min: Some(0.97),
+    },
+    Kind { name: "bulk", what: "bulk TCP, write of 128 KiB", cpu_max: None, kept_min: None },
+    Kind { name: "rtt", what: "64-byte TCP round trip", cpu_max: None, kept_min: None },
+    Kind { name: "burst", what: "process that connects and ends", cpu_max: None, kept_min: None },
+];
 
 /// One load under one variant.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +57,7 @@ pub(crate) struct Sample {
 /// All samples of one load: a row per round, a column per variant.
 #[derive(Debug)]
 pub(crate) struct Load {
-    pub(crate) what: &'static str,
-    pub(crate) target: Option<f64>,
+    pub(crate) kind: &'static Kind,
     pub(crate) rounds: Vec<[Sample; Variant::ALL.len()]>,
 }
 
@@ -74,33 +91,38 @@ impl Bed {
         Ok(Self { network, group, ports, _servers: servers })
     }
 
-    /// Runs a load: operations and seconds.
+    /// Where the server of a kind of load is.
+    pub(crate) fn server(&self, kind: &str) -> Result<SocketAddr> {
+        let kind = if kind == "burst" { "connect" } else { kind };
+        let port = self.ports.iter().find(|(name, _)| name == kind).context("no such server")?.1;
+        Ok((self.network.server.v4, port).into())
+    }
+
+    /// The cgroup of clients and servers, which is also the app they are.
+    pub(crate) fn group(&self) -> &Cgroup {
+        &self.group
+    }
+
+    /// Runs a load for a while: operations and seconds.
     pub(crate) fn run(&self, kind: &str, milliseconds: u32) -> Result<(u64, f64)> {
-        let server = if kind == "burst" { "connect" } else { kind };
-        let port = self.ports.iter().find(|(name, _)| name == server).context("no such server")?.1;
-        let to = format!("{}:{port}", self.network.server.v4);
-        let words = match kind {
-            "burst" => format!(
-                "burst --blink {} --with tcp --count {BURST} --parallel 1 --to {to}",
-                program::blink().display()
-            ),
-            kind => format!("{kind} {to} {milliseconds}"),
-        };
-        let launch = if kind == "burst" { Launch::new(program::actor()) } else { launch() };
-        let start = std::time::Instant::now();
-        let mut client = launch
-            .words(&words)
-            .in_namespace(&self.network.client.namespace)
-            .in_cgroup(&self.group)
-            .spawn();
-        let line = client.stdout.next(PATIENCE).with_context(|| client.shown().to_owned())?;
-        let seconds = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let words = format!("{kind} {} {milliseconds}", self.server(kind)?);
+        let operations = self.client(launch().words(&words), "operations")?;
+        Ok((operations, start.elapsed().as_secs_f64()))
+    }
+
+    /// Runs a client to its end: the number it gives under this name.
+    pub(crate) fn client(&self, launch: Launch, number: &str) -> Result<u64> {
+        let namespace = &self.network.client.namespace;
+        let mut client = launch.in_namespace(namespace).in_cgroup(&self.group).spawn();
+        let line = client.stdout.next(PATIENCE);
+        let line = line.with_context(|| {
+            format!("`{}` does not end, it says: {}", client.shown(), client.stderr.all())
+        })?;
         client.wait(PATIENCE);
-        let done = line.split_whitespace().find_map(|word| {
-            let (name, value) = word.split_once('=')?;
-            matches!(name, "operations" | "children").then(|| value.parse().ok())?
-        });
-        Ok((done.context("the load says nothing")?, seconds))
+        let pairs = line.split_whitespace().filter_map(|word| word.split_once('='));
+        let value = pairs.into_iter().find(|(name, _)| *name == number).map(|(_, value)| value);
+        Ok(value.with_context(|| format!("no {number} in: {line}"))?.parse()?)
     }
 
     /// CPU time of all loads and servers so far, in microseconds (`usage_usec` of `cpu.stat`).
@@ -119,7 +141,8 @@ impl Bed {
     }
 }
 
-fn launch() -> Launch {
+/// The program that makes the loads.
+pub(crate) fn launch() -> Launch {
     Launch::new(program::actor().with_file_name("load"))
 }
 
@@ -131,41 +154,44 @@ pub(crate) const fn float(count: u64) -> f64 {
 
 pub(crate) fn measure(effort: Effort) -> Result<Vec<Load>> {
     let bed = Bed::new()?;
-    let mut order = Order(0x5eed);
+    let mut order = Order::new();
     let mut loads = Vec::new();
-    for (kind, what, target) in KINDS {
-        eprintln!("measuring: {what}");
+    for kind in &KINDS {
+        eprintln!("measuring: {}", kind.what);
         let mut rounds = Vec::new();
         // The first round warms up and does not count.
         for round in 0..=effort.rounds {
             let mut samples = [Sample { cpu: 0.0, speed: 0.0 }; Variant::ALL.len()];
-            for at in order.shuffled() {
+            for at in order.shuffled([0, 1, 2, 3]) {
                 let attached = Variant::ALL[at].attach()?;
-                samples[at] = bed.sample(kind, effort.milliseconds)?;
+                samples[at] = bed.sample(kind.name, effort.milliseconds)?;
                 drop(attached);
             }
             if round > 0 {
                 rounds.push(samples);
             }
         }
-        loads.push(Load { what, target, rounds });
+        loads.push(Load { kind, rounds });
     }
     Ok(loads)
 }
 
-/// A random order, the same in every run (xorshift).
-struct Order(u64);
+/// Random orders, the same in every run (xorshift).
+pub(crate) struct Order(u64);
 
 impl Order {
-    fn shuffled(&mut self) -> [usize; Variant::ALL.len()] {
-        let mut order = std::array::from_fn(|at| at);
-        for at in (1..order.len()).rev() {
+    pub(crate) const fn new() -> Self {
+        Self(0x5eed)
+    }
+
+    pub(crate) fn shuffled<T, const N: usize>(&mut self, mut items: [T; N]) -> [T; N] {
+        for at in (1..N).rev() {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
             self.0 ^= self.0 << 17;
             let other = usize::try_from(self.0 % (at as u64 + 1)).unwrap_or(0);
-            order.swap(at, other);
+            items.swap(at, other);
         }
-        order
+        items
     }
 }

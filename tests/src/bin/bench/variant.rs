@@ -27,7 +27,7 @@ pub(crate) enum Attached {
     /// Programs, until they are dropped.
     Programs(#[expect(dead_code, reason = "held, not read")] Box<Ebpf>),
     /// The agent, until it is dropped.
-    Agent(Box<Agent>),
+    Agent(#[expect(dead_code, reason = "held, not read")] Box<Agent>),
 }
 
 impl Variant {
