@@ -302,6 +302,5 @@ fn health() -> Health {
         started_unix_ms: 1_699_999_999_250,
         processes: 64,
         processes_missed: 6,
-        ..Health::default()
     }
 }

@@ -54,16 +54,44 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The names that stand first in what follows `crate::`: one, or those of a group in braces.
+fn first_names(path: &str) -> Vec<&str> {
+    let name = |path| {
+        let path: &str = path;
+        let end = path.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(path.len());
+        &path[..end]
+    };
+    let Some(group) = path.strip_prefix('{') else {
+        return vec![name(path)].into_iter().filter(|name| !name.is_empty()).collect();
+    };
+    let (mut depth, mut names, mut begins) = (1, Vec::new(), true);
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => begins = true,
+            _ if begins && !letter.is_whitespace() => {
+                names.push(name(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names
+}
+
 /// What is wrong with a file of a layer.
 fn violations(layer: &str, text: &str) -> Vec<String> {
     let code = code(text);
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
-        let named = &rest[..end];
-        if !named.is_empty() && !may_name(layer, named) {
-            found.push(format!("`{layer}` names `{named}`"));
+        for named in first_names(&code[at + "crate::".len()..]) {
+            if !may_name(layer, named) {
+                found.push(format!("`{layer}` names `{named}`"));
+            }
         }
     }
     if PURE.contains(&layer) {
@@ -117,6 +145,17 @@ fn a_planted_violation_is_found() {
     assert_eq!(violations("event", planted), ["`event` names `export`", "`event` names `ledger`"]);
     assert_eq!(violations("cli", planted), [""; 0]);
     assert_eq!(violations("export", "use crate::kernel::X;"), ["`export` names `kernel`"]);
+    let group = "use crate::{\n    event::{self, Flow},\n    ledger::{Ledger, flows::Fate},\n};\nuse x::{cli};";
+    assert_eq!(violations("identity", group), ["`identity` names `ledger`"]);
+    assert_eq!(violations("event", "use crate::Thing; crate::cli!()"), ["`event` names `cli`"]);
+    for named in ["event", "identity", "ledger", "export", "agent", "daemon", "config"] {
+        let planted = format!("use crate::{named}::x;");
+        assert_eq!(violations("kernel", &planted), [format!("`kernel` names `{named}`")]);
+    }
+    for layer in ["event", "identity", "ledger", "export", "agent"] {
+        let planted = "use crate::config::Config;";
+        assert_eq!(violations(layer, planted), [format!("`{layer}` names `config`")]);
+    }
     assert_eq!(violations("agent", "std::time::Instant::now()"), ["`agent` uses `Instant::now`"]);
     assert_eq!(violations("event", "// use crate::export::X;\n"), [""; 0]);
     let test = "fn f() {}\n#[cfg(test)]\nmod tests { use crate::cli::x; }";

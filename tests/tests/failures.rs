@@ -118,10 +118,14 @@ fn a_program_the_verifier_rejects_is_named_once() {
     object[start] = 0xff;
     let path = scratch.path().join("broken.o");
     fs::write(&path, object).unwrap();
+    let before = attached();
     let ended = Agent::plan().with_object(path).fail();
     assert_eq!(ended.status.code(), Some(exit::VERIFIER), "{}", ended.errors);
-    assert!(ended.errors.contains("verifier"), "{}", ended.errors);
+    for words in ["verifier", "`egress`", "unknown opcode ff"] {
+        assert!(ended.errors.contains(words), "no {words:?} in: {}", ended.errors);
+    }
     assert!(ended.errors.lines().count() <= 6, "{}", ended.errors);
+    assert_eq!(attached(), before, "it left something attached");
 }
 
 #[test]

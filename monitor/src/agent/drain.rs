@@ -7,6 +7,9 @@ use crate::event::{Counters, Datagram, Flow, Protocol, Scope, Settled, SocketKin
 use crate::ledger::flows::Fate;
 use crate::ledger::{Contact, Destination, Totals};
 
+/// The longest a look could take: after so many seconds, a peer's socket is known or gone.
+const ORPHAN_SECONDS: u64 = 60;
+
 impl Agent {
     /// Processes that have not settled are looked at before anything is attributed to them.
     pub(super) fn drain_begins(&mut self, epoch: u32, pressure: bool) {
@@ -103,9 +106,14 @@ impl Agent {
         let Some(peer) = summed(lanes) else {
             return;
         };
-        let Some(socket) = self.socket_of(peer.cookie) else {
+        let socket = match self.socket_of(peer.cookie) {
+            Some(socket) => socket,
+            // It left the table together with more sockets than are remembered.
+            None if self.flows.knows(&peer) || now.is_past(peer.opened_ns, ORPHAN_SECONDS) => {
+                Socket { cookie: peer.cookie, owner: None, kind: SocketKind::Unknown(0) }
+            }
             // The socket was made during this look; the next one brings both.
-            return;
+            None => return,
         };
         let (totals, fate) = self.flows.datagram(&peer, now.boot_ns);
         if !totals.is_zero() {

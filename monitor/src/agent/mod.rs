@@ -174,7 +174,10 @@ impl Agent {
             Input::Inspected(owner, facts) => self.inspected(owner, facts, now),
             Input::CgroupFound(id, path) => {
                 self.processes.cgroup_path(id, path);
-                for (owner, facts) in std::mem::take(&mut self.waiting) {
+                let waiting = std::mem::take(&mut self.waiting).into_iter();
+                let (answered, rest) = waiting.partition(|(owner, _)| owner.cgroup_id == id);
+                self.waiting = rest;
+                for (owner, facts) in answered {
                     self.inspected(owner, facts, now);
                 }
             }
@@ -190,7 +193,10 @@ impl Agent {
     fn inspected(&mut self, owner: Owner, facts: Option<ProcessFacts>, now: Now) {
         let question = self.processes.inspected(&owner, facts.as_ref(), &self.desktop, now);
         if let Some(Question::CgroupPath(id)) = question {
-            self.commands.push_back(Command::FindCgroup(id));
+            // One answer is for all that wait for it: finding a cgroup walks the tree.
+            if !self.waiting.iter().any(|(other, _)| other.cgroup_id == id) {
+                self.commands.push_back(Command::FindCgroup(id));
+            }
             self.waiting.push((owner, facts));
         }
     }

@@ -73,6 +73,11 @@ impl Play {
         }
     }
 
+    /// What it asked for or had done, of one sort.
+    fn did(&self, sort: impl Fn(&Command) -> bool) -> Vec<&Command> {
+        self.world.commands.iter().filter(|command| sort(command)).collect()
+    }
+
     fn look(&mut self, seconds: u64, flows: &[Flow], peers: &[Datagram]) -> Snapshot {
         self.epoch += 1;
         let begins = Input::DrainBegins { epoch: self.epoch, pressure: false };
@@ -130,6 +135,33 @@ fn flow(cookie: u64, owner: Option<Owner>, bytes: u64) -> Flow {
         first_ns: 5 * SECOND,
         closed_ns: None,
         owner,
+    }
+}
+
+fn datagram_socket(cookie: u64, owner: Option<Owner>, bytes: u64) -> Flow {
+    let stream = flow(cookie, owner, bytes);
+    Flow {
+        kind: SocketKind::Datagram,
+        attempts: 0,
+        peer: Peer { protocol: Protocol::Udp, ..stream.peer },
+        ..stream
+    }
+}
+
+/// A further peer of a socket, since the sixth second.
+fn further_peer(cookie: u64, number: u8, bytes: u64) -> Datagram {
+    Datagram {
+        key: [number; monitor_ebpf::DatagramKey::SIZE],
+        cookie,
+        counters: Counters { tx: Volume { bytes, packets: 1 }, rx: Volume::default() },
+        peer: Some(Peer {
+            ip: IpAddr::from([9, 9, 9, number]),
+            ..datagram_socket(cookie, None, 0).peer
+        }),
+        protocol: Protocol::Udp,
+        ifindex: 2,
+        opened_ns: 6 * SECOND,
+        inbound: false,
     }
 }
 
@@ -200,8 +232,7 @@ fn sockets_are_listed_at_most_once_a_minute() {
     for second in 100..150 {
         play.look(second, &[flow(second, None, 40)], &[]);
     }
-    let lists = play.world.commands.iter().filter(|c| **c == Command::FindSockets).count();
-    assert_eq!(lists, 1);
+    assert_eq!(play.did(|command| *command == Command::FindSockets).len(), 1);
 }
 
 /// A desktop moves an app into its scope after it has started and made a socket.
@@ -236,24 +267,8 @@ fn an_app_stays_when_its_process_is_gone() {
 #[test]
 fn further_peers_are_the_socket_s() {
     let mut play = Play::new().program(7, "dnsmasq", "/");
-    let udp = Flow {
-        kind: SocketKind::Datagram,
-        attempts: 0,
-        peer: Peer { protocol: Protocol::Udp, ..flow(1, None, 0).peer },
-        ..flow(1, Some(owner(7, 1)), 10)
-    };
-    let peers: Vec<_> = (2..5_u8)
-        .map(|number| Datagram {
-            key: [number; monitor_ebpf::DatagramKey::SIZE],
-            cookie: 1,
-            counters: Counters { tx: Volume { bytes: 100, packets: 1 }, rx: Volume::default() },
-            peer: Some(Peer { ip: IpAddr::from([9, 9, 9, number]), ..udp.peer }),
-            protocol: Protocol::Udp,
-            ifindex: 2,
-            opened_ns: 6 * SECOND,
-            inbound: false,
-        })
-        .collect();
+    let udp = datagram_socket(1, Some(owner(7, 1)), 10);
+    let peers: Vec<_> = (2..5_u8).map(|number| further_peer(1, number, 100)).collect();
     let snapshot = play.look(9, &[udp], &peers);
     assert_eq!(told(&snapshot), one("dnsmasq", 310));
     assert_eq!(snapshot.apps[0].destinations.len(), 4);
@@ -261,6 +276,131 @@ fn further_peers_are_the_socket_s() {
     // Of a socket that is not in the table yet nothing is taken, so that nothing is lost.
     let stranger = Datagram { cookie: 99, ..peers[0] };
     assert_eq!(told(&play.look(10, &[udp], &[stranger])), one("dnsmasq", 310));
+}
+
+#[test]
+fn a_silent_peer_is_deleted_once_and_its_sums_stay() {
+    let mut play = Play::new().program(7, "dnsmasq", "/");
+    let udp = datagram_socket(1, Some(owner(7, 1)), 10);
+    let peer = further_peer(1, 2, 100);
+    play.look(9, &[udp], &[peer]);
+    play.look(69, &[udp], &[peer]);
+    assert_eq!(told(&play.look(70, &[udp], &[])), one("dnsmasq", 110));
+    let deletions = play.did(|command| matches!(command, Command::DeletePeers(_)));
+    assert_eq!(deletions, [&Command::DeletePeers(vec![peer.key])]);
+}
+
+/// More sockets finish at once than are remembered, so what one of them still sent has no app. It is told
+/// nevertheless, and its entry does not stay in the kernel's table for ever.
+#[test]
+fn a_peer_whose_socket_is_forgotten_is_told_and_deleted() {
+    let closed = |cookie| Flow {
+        closed_ns: Some(7 * SECOND),
+        ..datagram_socket(cookie, Some(owner(7, 1)), 10)
+    };
+    let flows: Vec<_> = (1..=6_000).map(closed).collect();
+    let peer = further_peer(1, 2, 100);
+    let total = |snapshot: &Snapshot| snapshot.apps.iter().map(sent).sum::<u64>();
+    for (before, at_once) in [(0, 0), (40, 60)] {
+        let mut play = Play::new().program(7, "resolver", "/");
+        // The process is known, so that nothing waits for an answer; of the peer there may be less yet.
+        let early = further_peer(1, 2, before);
+        let early = if before == 0 { &[][..] } else { &[early] };
+        assert_eq!(total(&play.look(8, &flows[..1], early)), 10 + before);
+        assert_eq!(total(&play.look(20, &flows, &[peer])), 60_000 + before + at_once);
+        let deletion = Command::DeletePeers(vec![peer.key]);
+        for seconds in [80, 90, 100] {
+            let deleted = play.world.commands.contains(&deletion);
+            let left = if deleted { &[][..] } else { &[peer] };
+            assert_eq!(total(&play.look(seconds, &[], left)), 60_100, "{seconds} s");
+        }
+        assert_eq!(play.did(|command| *command == deletion).len(), 1);
+    }
+}
+
+/// Finding a cgroup walks the whole tree.
+#[test]
+fn a_cgroup_is_looked_for_once_however_many_are_gone() {
+    let mut play = Play::new();
+    for id in 1..=3 {
+        play.world.cgroups.insert(id, format!("/system.slice/unit{id}.service"));
+    }
+    let gone = |pid: u32| flow(pid.into(), Some(owner(pid, u64::from(1 + pid % 3))), 100);
+    let flows: Vec<_> = (1..=60).map(gone).collect();
+    let snapshot = play.look(9, &flows, &[]);
+    let expected = ["unit1", "unit2", "unit3"].map(|unit| (unit.to_owned(), 2_000));
+    assert_eq!(told(&snapshot), expected);
+    let searches = play.did(|command| matches!(command, Command::FindCgroup(_)));
+    assert_eq!(searches.len(), 3, "{searches:?}");
+}
+
+/// The subflows of MPTCP go without a word.
+#[test]
+fn a_silent_socket_is_looked_for_and_deleted_when_it_is_gone() {
+    let play = |holders: Holders| {
+        let mut play = Play::new().program(7, "curl", "/");
+        let open = flow(1, Some(owner(7, 1)), 10);
+        play.look(9, &[open], &[]);
+        play.world.sockets = Some(SocketList { holders, has_other_namespaces: false });
+        play.look(608, &[open], &[]);
+        assert_eq!(play.did(|command| *command == Command::FindSockets).len(), 0);
+        play.look(609, &[open], &[]);
+        assert_eq!(play.did(|command| *command == Command::FindSockets).len(), 1);
+        // The next list is due after a minute, and a socket that was found is no suspect then.
+        play.look(700, &[open], &[]);
+        play
+    };
+    let living = play(Holders::from([(1, Some(7))]));
+    assert_eq!(living.did(|command| *command == Command::FindSockets).len(), 1);
+    assert_eq!(living.did(|command| matches!(command, Command::DeleteSockets(_))).len(), 0);
+    let gone = play(Holders::new());
+    let deletions = gone.did(|command| matches!(command, Command::DeleteSockets(_)));
+    assert_eq!(deletions, [&Command::DeleteSockets(vec![1])]);
+}
+
+#[test]
+fn a_program_that_becomes_another_is_the_other_from_then_on() {
+    let mut play = Play::new().program(7, "sh", "/");
+    play.agent.handle(Input::Process(owner(7, 1)), at(5));
+    assert_eq!(told(&play.look(5, &[flow(1, Some(owner(7, 1)), 100)], &[])), one("sh", 100));
+    // The programs announce it again, as its name has changed.
+    play = play.program(7, "wget", "/");
+    let renamed = Owner { opened_ns: 8 * SECOND, ..owner(7, 1) };
+    play.agent.handle(Input::Process(renamed), at(8));
+    play.work(8);
+    let flows = [flow(1, Some(owner(7, 1)), 100), flow(2, Some(renamed), 30)];
+    let expected = [("sh".to_owned(), 100), ("wget".to_owned(), 30)];
+    assert_eq!(told(&play.look(9, &flows, &[])), expected);
+}
+
+#[test]
+fn each_cpu_s_counters_are_the_socket_s() {
+    let mut play = Play::new().program(7, "curl", "/");
+    // Another CPU knows neither owner nor attempts, and met an answer first.
+    let lane = Flow { attempts: 0, inbound: true, first_ns: 6 * SECOND, ..flow(1, None, 200) };
+    for look in 0..2 {
+        play.epoch += 1;
+        let begins = Input::DrainBegins { epoch: play.epoch, pressure: false };
+        play.agent.handle(begins, at(9));
+        play.agent.handle(Input::Socket(&[flow(1, Some(owner(7, 1)), 100), lane]), at(9));
+        play.agent.handle(Input::DrainEnds, at(9));
+        play.work(9);
+        let snapshot = play.agent.snapshot(Health::default(), at(9));
+        assert_eq!(told(&snapshot), one("curl", 300), "look {look}");
+        let totals = snapshot.apps[0].total(|_| true);
+        assert_eq!((totals.connections, totals.accepted), (1, 0), "look {look}");
+        assert_eq!(play.agent.has_changed(), look == 0);
+    }
+}
+
+#[test]
+fn bad_records_are_counted_by_what_is_wrong() {
+    let mut play = Play::new();
+    for error in [DecodeError::Truncated, DecodeError::UnknownKind(9), DecodeError::Truncated] {
+        play.agent.handle(Input::BadRecord(error), at(9));
+    }
+    let health = play.look(9, &[], &[]).health;
+    assert_eq!((health.records_truncated, health.records_unknown), (2, 1));
 }
 
 #[test]
@@ -305,12 +445,7 @@ fn closed_sockets_are_deleted_once() {
     play.look(9, &[closed], &[]);
     play.look(20, &[closed], &[]);
     play.look(30, &[], &[]);
-    let deletions: Vec<_> = play
-        .world
-        .commands
-        .iter()
-        .filter(|command| matches!(command, Command::DeleteSockets(_)))
-        .collect();
+    let deletions = play.did(|command| matches!(command, Command::DeleteSockets(_)));
     assert_eq!(deletions, [&Command::DeleteSockets(vec![1])]);
 }
 
@@ -355,7 +490,182 @@ fn absurd_numbers_are_survived() {
     play.agent.handle(Input::Peer(&[]), at(11));
 }
 
+/// CPUs of the kernel below.
+const LANES: usize = 2;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A packet of a socket passes.
+    Carry { cookie: u64, lane: usize, peer: u8, bytes: u16, sends: bool },
+    /// The last process closes a socket.
+    Close(u64),
+    /// A process becomes this program, in this cgroup, and is announced.
+    Start { pid: u32, program: u8, cgroup: u8 },
+    /// A process ends.
+    End(u32),
+    /// The agent looks after so many seconds.
+    Look { seconds: u8, pressure: bool },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let packet = (1_u64..8, 0..LANES, 1_u8..4, any::<u16>(), any::<bool>());
+    let step = prop_oneof![
+        6 => packet.prop_map(|(cookie, lane, peer, bytes, sends)| {
+            Step::Carry { cookie, lane, peer, bytes, sends }
+        }),
+        1 => (1_u64..8).prop_map(Step::Close),
+        1 => (1_u32..4, 0_u8..3, 0_u8..3).prop_map(|(pid, program, cgroup)| {
+            Step::Start { pid, program, cgroup }
+        }),
+        1 => (1_u32..4).prop_map(Step::End),
+        3 => (0_u8..90, any::<bool>()).prop_map(|(seconds, pressure)| {
+            Step::Look { seconds, pressure }
+        }),
+    ];
+    prop::collection::vec(step, 0..100)
+}
+
+/// The kernel's tables, where each CPU has counters of its own, and all that they ever counted.
+#[derive(Debug, Default)]
+struct Kernel {
+    sockets: BTreeMap<u64, [Flow; LANES]>,
+    peers: BTreeMap<[u8; monitor_ebpf::DatagramKey::SIZE], Datagram>,
+    counted: BothWays,
+}
+
+impl Kernel {
+    /// Sockets 4 to 7 are those of processes 0 to 3, of which 0 is nobody; the others are older than the
+    /// programs. A socket that comes back after it was deleted has no owner.
+    fn carry(&mut self, cookie: u64, lane: usize, number: u8, added: Counters, is_late: bool) {
+        self.counted.tx.add(added.tx);
+        self.counted.rx.add(added.rx);
+        let pid = if is_late { 0 } else { u32::try_from(cookie.saturating_sub(4)).unwrap_or(0) };
+        let unused = Flow { counters: Counters::default(), ..datagram_socket(cookie, None, 0) };
+        let mut made = [unused; LANES];
+        made[0].owner = (pid != 0).then(|| owner(pid, 1));
+        let entry = &mut self.sockets.entry(cookie).or_insert(made)[lane];
+        let mut further =
+            Datagram { counters: Counters::default(), ..further_peer(cookie, number, 0) };
+        let peer = further.peer.unwrap_or(entry.peer);
+        if entry.counters.is_zero() {
+            entry.peer = peer;
+        }
+        if entry.peer == peer {
+            entry.counters.add(added);
+            return;
+        }
+        further.key[0] = u8::try_from(cookie).unwrap_or(0);
+        self.peers.entry(further.key).or_insert(further).counters.add(added);
+    }
+
+    /// Does what the agent wants done.
+    fn obey(&mut self, commands: &[Command]) {
+        for command in commands {
+            match command {
+                Command::DeleteSockets(cookies) => {
+                    self.sockets.retain(|cookie, _| !cookies.contains(cookie));
+                }
+                Command::DeletePeers(keys) => {
+                    self.peers.retain(|key, _| !keys.contains(key));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn look(&mut self, play: &mut Play, seconds: u64, pressure: bool) -> Snapshot {
+        let done = play.world.commands.len();
+        play.epoch += 1;
+        play.agent.handle(Input::DrainBegins { epoch: play.epoch, pressure }, at(seconds));
+        play.work(seconds);
+        for lanes in self.sockets.values() {
+            play.agent.handle(Input::Socket(lanes), at(seconds));
+        }
+        for peer in self.peers.values() {
+            play.agent.handle(Input::Peer(std::slice::from_ref(peer)), at(seconds));
+        }
+        play.agent.handle(Input::DrainEnds, at(seconds));
+        play.work(seconds);
+        self.obey(&play.world.commands[done..]);
+        play.agent.snapshot(Health::default(), at(seconds))
+    }
+}
+
+/// The sums of an app over its classes, and over its destinations.
+fn sums(app: &AppRow) -> (BothWays, BothWays) {
+    let classes = app.total(|_| true);
+    let mut destinations = BothWays::default();
+    for row in &app.destinations {
+        destinations.tx.add(row.totals.tx);
+        destinations.rx.add(row.totals.rx);
+    }
+    (BothWays { tx: classes.tx, rx: classes.rx }, destinations)
+}
+
 proptest! {
+    /// Whatever happens in whatever order: the sum shown is the sum counted, by class and by destination,
+    /// and no app's sum ever shrinks.
+    #[test]
+    fn whatever_happens_everything_is_shown_once(
+        steps in steps(),
+        holders in prop::collection::btree_map(1_u64..8, prop::option::of(1_u32..4), 0..8),
+        has_sock_diag in any::<bool>(),
+    ) {
+        let mut play = Play::new();
+        let list = SocketList { holders, has_other_namespaces: false };
+        play.world.sockets = has_sock_diag.then_some(list);
+        for (id, path) in (1..).zip(["/", "/system.slice/a.service", "/system.slice/b.service"]) {
+            play.world.cgroups.insert(id, path.to_owned());
+        }
+        let (mut kernel, mut snapshot) = (Kernel::default(), Snapshot::default());
+        let (mut seconds, mut seen) = (10, std::collections::BTreeSet::new());
+        // What is a riddle for a minute is one no more after that.
+        let rest = [Step::Look { seconds: 1, pressure: false }, Step::Look { seconds: 90, pressure: false }];
+        for step in steps.into_iter().chain(rest) {
+            match step {
+                Step::Carry { cookie, lane, peer, bytes, sends } => {
+                    let volume = Volume { bytes: bytes.into(), packets: 1 };
+                    let nothing = Volume::default();
+                    let (tx, rx) = if sends { (volume, nothing) } else { (nothing, volume) };
+                    let is_late = !kernel.sockets.contains_key(&cookie) && !seen.insert(cookie);
+                    kernel.carry(cookie, lane, peer, Counters { tx, rx }, is_late);
+                }
+                Step::Close(cookie) => {
+                    if let Some([first, _]) = kernel.sockets.get_mut(&cookie) {
+                        first.closed_ns.get_or_insert(seconds * SECOND);
+                    }
+                }
+                Step::Start { pid, program, cgroup } => {
+                    let path = &play.world.cgroups[&(1 + u64::from(cgroup))].clone();
+                    play = play.program(pid, &format!("program{program}"), path);
+                    play.agent.handle(Input::Process(owner(pid, 1 + u64::from(cgroup))), at(seconds));
+                    play.work(seconds);
+                }
+                Step::End(pid) => {
+                    play.world.processes.remove(&pid);
+                    play.agent.forget_dead(|other, _| other != pid);
+                }
+                Step::Look { seconds: later, pressure } => {
+                    seconds += u64::from(later);
+                    let before = told(&snapshot);
+                    snapshot = kernel.look(&mut play, seconds, pressure);
+                    for (app, bytes) in before {
+                        let after = told(&snapshot).into_iter().find(|(known, _)| *known == app);
+                        prop_assert!(after.is_some_and(|(_, more)| more >= bytes), "{} shrank", app);
+                    }
+                }
+            }
+        }
+        let (mut classes, mut destinations) = <(BothWays, BothWays)>::default();
+        for (by_class, by_destination) in snapshot.apps.iter().map(sums) {
+            classes.tx.add(by_class.tx);
+            classes.rx.add(by_class.rx);
+            destinations.tx.add(by_destination.tx);
+            destinations.rx.add(by_destination.rx);
+        }
+        prop_assert_eq!((classes, destinations), (kernel.counted, kernel.counted));
+    }
+
     /// Whoever owns what, and whatever can be found out of it: the sum shown is the sum counted, by class
     /// and by destination.
     #[test]

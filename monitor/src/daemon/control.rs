@@ -75,3 +75,6 @@ async fn question(client: &mut UnixStream) -> Option<Vec<u8>> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,3 +99,6 @@ fn group_id(name: &str) -> Option<u32> {
 pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "sortie: {line}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,6 +158,11 @@ impl FlowBook {
         self.sockets.contains_key(&cookie)
     }
 
+    /// Whether a further peer was seen in the look before.
+    pub fn knows(&self, peer: &Datagram) -> bool {
+        self.peers.contains_key(&(peer.cookie, peer.peer, peer.ifindex))
+    }
+
     /// Notes the app a socket belongs to.
     pub fn assign(&mut self, cookie: u64, app: Slot, local: bool) {
         if let Some(socket) = self.sockets.get_mut(&cookie) {

@@ -132,6 +132,48 @@ fn a_process_that_moves_is_looked_at_again() {
 }
 
 #[test]
+fn a_program_that_becomes_another_is_the_other() {
+    let mut processes = Processes::default();
+    inspect(&mut processes, &owner(10), Some(&program("sh", 9)), 10);
+    inspect(&mut processes, &owner(20), Some(&program("wget", 9)), 20);
+    assert_eq!(app(&processes, &owner(20)), Some("wget"));
+    assert_eq!(processes.len(), 1, "it is the same process");
+}
+
+#[test]
+fn what_was_read_while_a_process_lived_outlives_it() {
+    let mut processes = Processes::default();
+    inspect(&mut processes, &owner(10), Some(&program("curl", 9)), 10);
+    assert_eq!(inspect(&mut processes, &owner(11), None, 11), None, "nothing is asked for");
+    assert_eq!(app(&processes, &owner(11)), Some("curl"));
+    assert_eq!((processes.missed(), processes.unsettled().len()), (0, 0));
+}
+
+#[test]
+fn a_cgroup_is_asked_for_once() {
+    let mut processes = Processes::default();
+    processes.cgroup_path(7, None);
+    for pid in 100..110 {
+        assert_eq!(inspect(&mut processes, &Owner { pid, ..owner(10) }, None, 10), None);
+    }
+    assert_eq!(processes.missed(), 10);
+}
+
+#[test]
+fn cgroups_are_bounded() {
+    let mut processes = Processes::default();
+    for id in 0..20_000 {
+        processes.cgroup_path(id, None);
+        assert!(processes.cgroups.len() <= PROCESSES_MAX);
+    }
+    for cgroup_id in 0..100 {
+        inspect(&mut processes, &Owner { cgroup_id, ..owner(10) }, Some(&program("x", 9)), 10);
+    }
+    let remembered = &processes.by_pid[&100].cgroups;
+    assert!(remembered.len() <= CGROUPS_MAX && remembered.contains(&99), "{remembered:?}");
+}
+
+#[test]
 fn a_process_settles_two_seconds_after_it_was_first_heard_of() {
     let mut processes = Processes::default();
     inspect(&mut processes, &owner(10), Some(&program("curl", 9)), 10);
