@@ -23,8 +23,11 @@ impl Agent {
         self.commands.extend(unsettled.into_iter().map(Command::Inspect));
     }
 
-    pub(super) fn drain_ends(&mut self, now: Now) {
-        self.flows.end();
+    pub(super) fn drain_ends(&mut self, complete: bool, now: Now) {
+        // What is forgotten by mistake would count from zero again, and so twice.
+        if complete {
+            self.flows.end();
+        }
         if !self.suspects.is_empty() {
             self.find_sockets(now);
         }

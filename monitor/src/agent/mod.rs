@@ -40,8 +40,11 @@ pub enum Input<'a> {
     Settled(Settled),
     /// A further peer of a socket, as each CPU counted it.
     Peer(&'a [Datagram]),
-    /// The look is complete.
-    DrainEnds,
+    /// The look is over.
+    DrainEnds {
+        /// Whether the tables could be read to their ends: only then is gone what was not seen.
+        complete: bool,
+    },
     /// Answer to [`Command::Inspect`]; `None` when the process is gone.
     Inspected(Owner, Option<ProcessFacts>),
     /// Answer to [`Command::FindCgroup`]; `None` when it is gone.
@@ -170,7 +173,7 @@ impl Agent {
             Input::Settled(settled) => self.settled(&settled, now),
             Input::Socket(lanes) => self.socket(lanes, now),
             Input::Peer(lanes) => self.peer(lanes, now),
-            Input::DrainEnds => self.drain_ends(now),
+            Input::DrainEnds { complete } => self.drain_ends(complete, now),
             Input::Inspected(owner, facts) => self.inspected(owner, facts, now),
             Input::CgroupFound(id, path) => {
                 self.processes.cgroup_path(id, path);

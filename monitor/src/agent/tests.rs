@@ -92,7 +92,7 @@ impl Play {
         for peer in peers {
             self.agent.handle(Input::Peer(std::slice::from_ref(peer)), at(seconds));
         }
-        self.agent.handle(Input::DrainEnds, at(seconds));
+        self.agent.handle(Input::DrainEnds { complete: true }, at(seconds));
         self.work(seconds);
         self.agent.snapshot(Health::default(), at(seconds))
     }
@@ -383,7 +383,7 @@ fn each_cpu_s_counters_are_the_socket_s() {
         let begins = Input::DrainBegins { epoch: play.epoch, pressure: false };
         play.agent.handle(begins, at(9));
         play.agent.handle(Input::Socket(&[flow(1, Some(owner(7, 1)), 100), lane]), at(9));
-        play.agent.handle(Input::DrainEnds, at(9));
+        play.agent.handle(Input::DrainEnds { complete: true }, at(9));
         play.work(9);
         let snapshot = play.agent.snapshot(Health::default(), at(9));
         assert_eq!(told(&snapshot), one("curl", 300), "look {look}");
@@ -436,6 +436,20 @@ fn settled_sums_are_the_owner_s_and_are_deleted_when_past() {
     }
     let deleted = Command::DeleteSettled(vec![settled.key]);
     assert!(play.world.commands.contains(&deleted), "{:?}", play.world.commands);
+}
+
+#[test]
+fn a_look_that_was_broken_off_forgets_nothing() {
+    let mut play = Play::new().program(7, "curl", "/");
+    let both = [flow(1, Some(owner(7, 1)), 100), flow(2, Some(owner(7, 1)), 900)];
+    play.look(9, &both, &[]);
+    // The second socket's part of the table could not be read.
+    play.epoch += 1;
+    play.agent.handle(Input::DrainBegins { epoch: play.epoch, pressure: false }, at(10));
+    play.agent.handle(Input::Socket(&both[..1]), at(10));
+    play.agent.handle(Input::DrainEnds { complete: false }, at(10));
+    play.work(10);
+    assert_eq!(told(&play.look(11, &both, &[])), one("curl", 1_000));
 }
 
 #[test]
@@ -584,7 +598,7 @@ impl Kernel {
         for peer in self.peers.values() {
             play.agent.handle(Input::Peer(std::slice::from_ref(peer)), at(seconds));
         }
-        play.agent.handle(Input::DrainEnds, at(seconds));
+        play.agent.handle(Input::DrainEnds { complete: true }, at(seconds));
         play.work(seconds);
         self.obey(&play.world.commands[done..]);
         play.agent.snapshot(Health::default(), at(seconds))

@@ -180,8 +180,8 @@ impl Shore {
         let start = kernel::now();
         self.tell(Input::DrainBegins { epoch: self.epoch, pressure });
         self.work();
-        self.read_tables(start);
-        self.tell(Input::DrainEnds);
+        let complete = self.read_tables(start);
+        self.tell(Input::DrainEnds { complete });
         self.work();
         self.read_interfaces();
         self.forget_dead(start);
@@ -192,7 +192,9 @@ impl Shore {
         self.agent.has_changed()
     }
 
-    fn read_tables(&mut self, now: Now) {
+    /// Passes on what is in the tables; whether they could be read to their ends.
+    fn read_tables(&mut self, now: Now) -> bool {
+        let mut complete = true;
         let Self { agent, kernel, .. } = self;
         let read = kernel.settled.read(|key, values| {
             if let Some(settled) = values.next().and_then(|value| decode::settled(key, value)) {
@@ -200,6 +202,7 @@ impl Shore {
             }
         });
         if let Err(error) = read {
+            complete = false;
             ::log::error!("cannot read the kernel's table of settled sockets: {error}");
         }
         let mut lanes = Vec::with_capacity(kernel.cpus);
@@ -209,6 +212,7 @@ impl Shore {
             agent.handle(Input::Socket(&lanes), now);
         });
         if let Err(error) = read {
+            complete = false;
             ::log::error!("cannot read the kernel's table of sockets: {error}");
         }
         let mut lanes = Vec::with_capacity(kernel.cpus);
@@ -218,8 +222,10 @@ impl Shore {
             agent.handle(Input::Peer(&lanes), now);
         });
         if let Err(error) = read {
+            complete = false;
             ::log::error!("cannot read the kernel's table of peers: {error}");
         }
+        complete
     }
 
     /// Lets the programs announce the next process with the id of one that ended.
