@@ -179,7 +179,9 @@ fn what_finds_no_room_is_counted_elsewhere() {
     let all = attributed + over;
     let numbers = format!("{attributed} told, {over} over, {sent} sent, {others} by others");
     assert!(attributed > 0 && over > 0 && attributed < sent, "{numbers}");
-    assert!(sent <= all && all <= sent + others, "{numbers}");
+    // So may what the kernel says in a new namespace of its own accord: neighbours and IPv6 groups.
+    let kernel = 2_000;
+    assert!(sent <= all && all <= sent + others + kernel, "{numbers}");
     // One of the two looks is the one just asked for; for the other the full table woke the agent.
     assert!(drains + 2 <= told["health"]["drains"].as_u64().expect("a number"), "{told}");
     // The scrape's own packets may find no room.
