@@ -3,8 +3,8 @@
 //! Data flows one way, one noun per stage:
 //!
 //! ```text
-//! Record -> Event -> Identity -> Entry -> Snapshot -> metrics | table | JSON
-//! kernel    event    identity    ledger   export
+//! Record -> Event -> Identity -> Name -> Entry -> Snapshot -> metrics | table | JSON
+//! kernel    event    identity    naming  ledger   export
 //! ```
 //!
 //! A layer names only layers to its left (held by `tests/layers.rs`). [`kernel`] and
@@ -22,3 +22,4 @@ pub mod failure;
 pub mod identity;
 pub mod kernel;
 pub mod ledger;
+pub mod naming;

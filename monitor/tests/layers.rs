@@ -8,20 +8,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from left to right. Each may name itself and what stands before it.
-const LAYERS: [&str; 11] = [
-    "clock", "kernel", "event", "identity", "ledger", "export", "agent", "failure", "config",
-    "daemon", "cli",
+const LAYERS: [&str; 12] = [
+    "clock", "kernel", "event", "identity", "naming", "ledger", "export", "agent", "failure",
+    "config", "daemon", "cli",
 ];
 
 /// Pairs that the order allows or forbids wrongly, with the reason.
-const EXCEPTIONS: [(&str, &str, bool, &str); 3] = [
+const EXCEPTIONS: [(&str, &str, bool, &str); 5] = [
     ("failure", "config", true, "a bad configuration is one of the failures"),
     ("export", "kernel", false, "what is shown is a function of the snapshot"),
+    ("naming", "kernel", false, "names come from bytes, not from where those came from"),
+    ("naming", "identity", false, "where it goes says nothing of who sends"),
     ("ledger", "kernel", false, "sums know events, not where they come from"),
 ];
 
 /// Layers between the shores: they take bytes, text and time as arguments.
-const PURE: [&str; 4] = ["event", "identity", "ledger", "agent"];
+const PURE: [&str; 5] = ["event", "identity", "naming", "ledger", "agent"];
 
 /// What the pure layers must not name.
 const IMPURE: [&str; 6] = [

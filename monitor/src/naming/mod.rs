@@ -1,0 +1,8 @@
+//! Stage 3: addresses to names.
+//!
+//! What a flow sent first, and what the resolver answered, say where it goes. Everything here is pure
+//! and total: bytes, hosts and times come in as arguments, and nothing that is hostile can panic it.
+
+pub mod host;
+
+pub use host::{Host, HostName};
