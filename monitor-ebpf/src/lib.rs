@@ -17,6 +17,6 @@ pub mod wire;
 
 pub use records::{
     ClosedRecord, DatagramKey, DatagramPeer, FlowCounters, FlowRecord, OverRecord, Owner,
-    ProcessRecord, ProcessSeen, RecordHeader, SettingsRecord, SettledKey, SettledRecord,
-    StatsRecord,
+    ProcessRecord, ProcessSeen, RecordHeader, SampleRecord, SettingsRecord, SettledKey,
+    SettledRecord, StatsRecord,
 };

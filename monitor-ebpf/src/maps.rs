@@ -13,6 +13,7 @@
 //! | `STATS` | per-CPU array, one entry | losses, fill level, circuit breaker |
 //! | `PROCESSES` | `LRU_HASH` by process id | processes the agent has been told of |
 //! | `EVENTS` | ring buffer | [`crate::ProcessRecord`]s |
+//! | `SAMPLES` | ring buffer | [`crate::SampleRecord`]s |
 //!
 //! `FLOWS` and `DATAGRAMS` are never LRU: an evicted counter is a lost byte. `PROCESSES` is: the
 //! worst an eviction does is to tell the agent of a process twice.
@@ -32,7 +33,7 @@ pub const DATAGRAMS_MAX: u32 = 2_048;
 pub const PEERS_PER_SOCKET_MAX: u16 = 512;
 
 /// Capacity of `CLOSED`. What finds no room there is the agent's to delete.
-pub const CLOSED_MAX: u32 = 8_192;
+pub const CLOSED_MAX: u32 = 4_096;
 
 /// Capacity of `SETTLED`. When it is full, closed flows wait for the agent, which is woken.
 pub const SETTLED_MAX: u32 = 1_024;
@@ -40,8 +41,30 @@ pub const SETTLED_MAX: u32 = 1_024;
 /// Capacity of `PROCESSES`.
 pub const PROCESSES_MAX: u32 = 1_024;
 
-/// Size of the ring buffer in bytes: a power of two and a multiple of the page size.
-pub const EVENTS_BYTES: u32 = 64 * 1024;
+/// Size of the ring buffer of events in bytes: a power of two and a multiple of the page size.
+pub const EVENTS_BYTES: u32 = 32 * 1024;
+
+/// Size of the ring buffer of samples in bytes. The agent is woken when it is half full: about 40
+/// connections, or 100 answers of a name server.
+pub const SAMPLES_BYTES: u32 = 128 * 1024;
+
+/// Bytes of a TCP stream that are sampled at most.
+pub const STREAM_BYTES_MAX: u32 = 4_032;
+
+/// Bytes of the head of an HTTP request that are sampled at most.
+pub const HTTP_BYTES_MAX: u32 = 512;
+
+/// Bytes of one packet that are sampled at most.
+pub const SAMPLE_BYTES_MAX: u32 = 4_096;
+
+/// Datagrams to a peer that are sampled at most, but for DNS.
+pub const DATAGRAMS_SAMPLED_MAX: u8 = 3;
+
+/// Datagrams to a peer that are looked at for something to sample.
+pub const DATAGRAMS_TRIED_MAX: u8 = 8;
+
+/// Packets of a DNS connection over TCP that are sampled at most, both ways.
+pub const DNS_STREAM_PACKETS_MAX: u8 = 128;
 
 /// What an element of a hash map costs beside key and value: `struct htab_elem` without its key
 /// (kernel/bpf/hashtab.c), 48 bytes on 64-bit kernels.
@@ -60,7 +83,7 @@ pub const fn memory_max_bytes(flows: u32, datagrams: u32) -> u64 {
         + hash_bytes(SETTLED_MAX, SettledKey::SIZE, SettledRecord::SIZE)
         + hash_bytes(PROCESSES_MAX, 8, ProcessSeen::SIZE)
         + CLOSED_MAX as u64 * ClosedRecord::SIZE as u64
-        + EVENTS_BYTES as u64
+        + (EVENTS_BYTES + SAMPLES_BYTES) as u64
 }
 
 const fn hash_bytes(entries: u32, key: usize, value: usize) -> u64 {
@@ -80,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ring_is_a_power_of_two() {
-        assert!(EVENTS_BYTES.is_power_of_two());
+    fn the_rings_are_powers_of_two() {
+        assert!(EVENTS_BYTES.is_power_of_two() && SAMPLES_BYTES.is_power_of_two());
     }
 }

@@ -37,6 +37,50 @@ pub mod record_kind {
     pub const PROCESS: u16 = 1;
     /// Nothing follows: the flow map fills up, drain it now.
     pub const PRESSURE: u16 = 2;
+    /// A [`crate::SampleRecord`] follows, and its bytes.
+    pub const SAMPLE: u16 = 3;
+}
+
+/// Values of [`SampleRecord::content`]: what the first bytes were taken for.
+pub mod sample_content {
+    /// The start of a TLS handshake over TCP (RFC 8446, 5.1).
+    pub const TLS: u8 = 1;
+    /// The head of an HTTP/1 request (RFC 9112, 3).
+    pub const HTTP: u8 = 2;
+    /// A datagram that starts with a QUIC long header (RFC 9000, 17.2).
+    pub const QUIC: u8 = 3;
+    /// DNS, by its port: a message over UDP, a piece of the stream over TCP.
+    pub const DNS: u8 = 4;
+    /// More of a stream whose start was sampled.
+    pub const MORE: u8 = 5;
+}
+
+/// Values of [`FlowRecord::sampled`] and [`DatagramPeer::sampled`]: how far the sampling of what was sent
+/// first has come.
+pub mod sample_state {
+    /// Nothing was looked at. What is between this and [`RETRY`] counts: over TCP the units of
+    /// [`UNIT_BYTES`] that are still wanted, over UDP the datagrams.
+    pub const FRESH: u8 = 0;
+    /// The first bytes of a TCP stream were too few to tell; the next ones decide.
+    pub const RETRY: u8 = 253;
+    /// A sample was lost, because the ring was full.
+    pub const LOST: u8 = 254;
+    /// Enough was sampled, or there is nothing to sample.
+    pub const DONE: u8 = 255;
+    /// Bytes in a unit.
+    pub const UNIT_BYTES: u32 = 16;
+}
+
+/// Values of [`FlowRecord::origin`]: who opened a flow.
+pub mod origin {
+    /// The first packet was sent, or there was none yet.
+    pub const OWN: u8 = 0;
+    /// The first packet was received: somebody else opened it.
+    pub const INBOUND: u8 = 1;
+    /// The owner was inherited from a listening socket through `OWNER`, and the first packet was sent.
+    pub const ACCEPTED: u8 = 2;
+    /// Both.
+    pub const ACCEPTED_INBOUND: u8 = INBOUND | ACCEPTED;
 }
 
 /// Indices of the `OVER` map: why bytes could not be counted under their socket.
@@ -94,15 +138,15 @@ wire! {
         pub counters: FlowCounters,
         /// Interface of the first packet; 0 before it.
         pub ifindex: u32,
-        /// 1 once a packet was seen while the TCP socket was in `TCP_ESTABLISHED`. The four flags are
-        /// bytes of their own, because each has another writer and BPF has no atomic OR before 5.12.
+        /// 1 once a packet was seen while the TCP socket was in `TCP_ESTABLISHED`. The flags are bytes of
+        /// their own, because each has another writer and BPF has no atomic OR before 5.12.
         pub established: u8,
         /// 1 once the last process closed the socket. Bytes may still leave afterwards.
         pub closed: u8,
-        /// 1 when the first packet was received, not sent: somebody else opened the flow.
-        pub inbound: u8,
-        /// 1 when the owner was inherited from a listening socket through `OWNER`.
-        pub accepted: u8,
+        /// Who opened it: a value of [`origin`].
+        pub origin: u8,
+        /// How far the sampling of what was sent first has come: see [`sample_state`].
+        pub sampled: u8,
         /// The peer's address.
         pub remote: Address,
         /// The peer's port, host byte order; 0 for protocols without ports.
@@ -150,10 +194,12 @@ wire! {
         pub counters: FlowCounters,
         /// When the first packet passed, in nanoseconds since boot.
         pub opened_ns: u64,
-        /// As in [`FlowRecord::inbound`].
+        /// 1 when the first packet was received, not sent.
         pub inbound: u8,
+        /// As in [`FlowRecord::sampled`].
+        pub sampled: u8,
         /// Always zero.
-        pub reserved: [u8; 7],
+        pub reserved: [u8; 6],
     }
 }
 
@@ -172,10 +218,13 @@ wire! {
         pub epoch: u32,
         /// Interface of the packets.
         pub ifindex: u32,
+        /// The peer's port, host byte order, of sockets that were opened here; 0 of the others, whose peers
+        /// have another port each.
+        pub remote_port: u16,
         /// IP protocol number of the packets.
         pub protocol: u8,
         /// Always zero.
-        pub reserved: [u8; 7],
+        pub reserved: [u8; 5],
     }
 }
 
@@ -239,6 +288,8 @@ wire! {
     pub struct StatsRecord {
         /// Ring records that found no room.
         pub ring_lost: u64,
+        /// Samples that found no room.
+        pub samples_lost: u64,
         /// Flows settled by the programs.
         pub settled: u64,
         /// Jiffies until which a full `FLOWS` is not tried again.
@@ -279,6 +330,40 @@ wire! {
         pub header: RecordHeader,
         /// The process, at that moment.
         pub owner: Owner,
+    }
+}
+
+wire! {
+    /// Ring record: what a flow sent first, or an answer of a name server. The bytes follow.
+    pub struct SampleRecord {
+        /// Kind [`record_kind::SAMPLE`]; the length counts the bytes that follow.
+        pub header: RecordHeader,
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// When, in nanoseconds since boot.
+        pub at_ns: u64,
+        /// The socket's owner, as in [`FlowRecord::owner`].
+        pub owner: Owner,
+        /// The peer's address.
+        pub remote: Address,
+        /// TCP sequence number of the first byte.
+        pub sequence: u32,
+        /// Payload of the packet in bytes; more than what follows when it was cut.
+        pub length: u32,
+        /// Bytes that follow.
+        pub taken: u16,
+        /// Bytes of each datagram that the packet is cut into (UDP segmentation offload); 0 when it is one.
+        pub segment: u16,
+        /// The peer's port, host byte order.
+        pub remote_port: u16,
+        /// IP protocol number.
+        pub protocol: u8,
+        /// A value of [`sample_content`].
+        pub content: u8,
+        /// 1 when the packet was received, not sent.
+        pub inbound: u8,
+        /// Always zero.
+        pub reserved: [u8; 7],
     }
 }
 

@@ -13,7 +13,7 @@ use core::ptr;
 use aya_ebpf::bindings::{__sk_buff, bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_netns_cookie, bpf_get_socket_cookie,
-    bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes,
+    bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes, bpf_tcp_sock,
 };
 use monitor_ebpf::records::{Address, Comm};
 
@@ -98,6 +98,29 @@ impl Packet {
         (!full.is_null()).then_some(Socket(full))
     }
 
+    /// Bytes of each datagram that the packet is cut into; 0 when it is one.
+    #[inline(always)]
+    pub(super) fn segment_bytes(&self) -> u16 {
+        field!(self.skb, gso_size) as u16
+    }
+
+    /// Copies `length` bytes from `offset` on to where there is room for `room`; false when the packet is
+    /// shorter, or there is nothing to copy.
+    #[inline(always)]
+    pub(super) fn bytes(&self, offset: u32, to: *mut u8, length: u32, room: u32) -> bool {
+        // The optimiser must not know the number, or it drops or merges comparisons that the verifier needs
+        // to see.
+        let last = u64::from(length).wrapping_sub(1);
+        // SAFETY: a variable of this function.
+        let last = unsafe { ptr::read_volatile(&raw const last) };
+        if last >= u64::from(room) {
+            return false;
+        }
+        let length = last as u32 + 1;
+        // SAFETY: the helper writes at most the given length, which has room.
+        unsafe { bpf_skb_load_bytes(self.skb.cast_const().cast(), offset, to.cast(), length) == 0 }
+    }
+
     /// Copies `N` words from `offset` on; `None` when the packet is shorter.
     #[inline(always)]
     pub(super) fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
@@ -158,6 +181,14 @@ impl Socket {
     #[inline(always)]
     pub(super) fn state(&self) -> u32 {
         field!(self.0, state)
+    }
+
+    /// Whether a TCP socket has received anything; true as well when it is no TCP socket.
+    #[inline(always)]
+    pub(super) fn has_received(&self) -> bool {
+        // SAFETY: the helper takes a full socket.
+        let tcp = unsafe { bpf_tcp_sock(self.0) };
+        tcp.is_null() || field!(tcp, bytes_received) != 0
     }
 
     /// Whether the socket has a peer of its own.

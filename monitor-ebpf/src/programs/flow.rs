@@ -4,13 +4,14 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use monitor_ebpf::maps::PEERS_PER_SOCKET_MAX;
-use monitor_ebpf::records::{over_cause, record_kind};
+use monitor_ebpf::records::{origin, over_cause, record_kind, sample_state};
 use monitor_ebpf::{DatagramKey, DatagramPeer, FlowCounters, FlowRecord, Owner, RecordHeader};
 
 use super::count;
 use super::ctx::{self, Direction, Packet, Remote, SockAddr, Socket};
 use super::owner;
 use super::packet::{self, Peer, TCP};
+use super::sample::{self, Subject};
 use super::settle;
 use super::tables::{DATAGRAMS, EVENTS, FLOWS, OWNER};
 
@@ -117,7 +118,8 @@ fn release_unheard(socket: &Socket, cookie: u64) {
     let closed_ns = ctx::boot_ns();
     let flow = FlowRecord {
         closed: 1,
-        accepted: 1,
+        origin: origin::ACCEPTED,
+        sampled: sample_state::DONE,
         protocol: TCP,
         socket_type: socket.kind(),
         closed_ns,
@@ -147,11 +149,25 @@ pub(super) fn account(packet: &Packet, direction: Direction) {
         // It still has something to say, so it is not settled yet.
         record.closed_ns = ctx::boot_ns();
     }
-    if let Some(peer) = other_peer(packet, record, direction) {
-        account_peer(packet, cookie, record, &peer, direction, bytes, packets);
-        return;
-    }
-    count::packets(&raw mut record.counters, direction, bytes, packets);
+    let owner = &raw const record.owner;
+    let subject = if let Some(peer) = other_peer(packet, record, direction) {
+        let counted = account_peer(packet, cookie, record, &peer, direction, bytes, packets);
+        let Some(known) = counted else {
+            return;
+        };
+        // SAFETY: the address of a field of a map entry that the programs alone write to.
+        let sampled = unsafe { &raw mut (*known).sampled };
+        Subject { remote: peer.remote, protocol: peer.protocol, is_own: true, sampled }
+    } else {
+        count::packets(&raw mut record.counters, direction, bytes, packets);
+        Subject {
+            remote: Remote { address: record.remote, port: record.remote_port },
+            protocol: record.protocol,
+            is_own: record.origin == origin::OWN,
+            sampled: &raw mut record.sampled,
+        }
+    };
+    sample::take(packet, cookie, owner, &subject, direction);
 }
 
 /// The first packet of a known socket fixes its peer and its interface.
@@ -161,7 +177,9 @@ fn adopt(packet: &Packet, flow: &mut FlowRecord, direction: Direction) {
     flow.remote = peer.remote.address;
     flow.remote_port = peer.remote.port;
     flow.protocol = peer.protocol;
-    flow.inbound = u8::from(direction == Direction::Receive && flow.attempts == 0);
+    if direction == Direction::Receive && flow.attempts == 0 {
+        flow.origin |= origin::INBOUND;
+    }
     flow.first_ns = ctx::boot_ns();
     flow.ifindex = packet.ifindex;
 }
@@ -196,7 +214,7 @@ fn other_peer(packet: &Packet, flow: &mut FlowRecord, direction: Direction) -> O
     (!same).then_some(peer)
 }
 
-/// Counts a packet of a further peer of the socket.
+/// Counts a packet of a further peer of the socket; gives its entry, if it has one of its own.
 #[inline(always)]
 fn account_peer(
     packet: &Packet,
@@ -206,7 +224,7 @@ fn account_peer(
     direction: Direction,
     bytes: u64,
     packets: u64,
-) {
+) -> Option<*mut DatagramPeer> {
     let mut key = DatagramKey {
         cookie,
         remote: peer.remote.address,
@@ -218,7 +236,7 @@ fn account_peer(
     if let Some(known) = DATAGRAMS.get_ptr_mut(&key) {
         // SAFETY: the address of a field of a map entry.
         count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
-        return;
+        return Some(known);
     }
     if flow.peers >= PEERS_PER_SOCKET_MAX {
         key.remote = [0; 4];
@@ -226,7 +244,7 @@ fn account_peer(
         if let Some(rest) = DATAGRAMS.get_ptr_mut(&key) {
             // SAFETY: the address of a field of a map entry.
             count::packets(unsafe { &raw mut (*rest).counters }, direction, bytes, packets);
-            return;
+            return None;
         }
     } else {
         flow.peers += 1;
@@ -235,18 +253,21 @@ fn account_peer(
         counters: counters(direction, bytes, packets),
         opened_ns: ctx::boot_ns(),
         inbound: u8::from(direction == Direction::Receive),
-        reserved: [0; 7],
+        sampled: sample_state::FRESH,
+        reserved: [0; 6],
     };
-    if DATAGRAMS.insert(&key, &first, NO_EXIST).is_ok() {
-        return;
+    let inserted = DATAGRAMS.insert(&key, &first, NO_EXIST).is_ok();
+    let known = DATAGRAMS.get_ptr_mut(&key);
+    match known {
+        _ if inserted => {}
+        // Another CPU was faster, or there is no room.
+        Some(known) => {
+            // SAFETY: the address of a field of a map entry.
+            count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
+        }
+        None => count::over(over_cause::DATAGRAMS_FULL, direction, bytes, packets),
     }
-    // Another CPU was faster, or there is no room.
-    if let Some(known) = DATAGRAMS.get_ptr_mut(&key) {
-        // SAFETY: the address of a field of a map entry.
-        count::packets(unsafe { &raw mut (*known).counters }, direction, bytes, packets);
-    } else {
-        count::over(over_cause::DATAGRAMS_FULL, direction, bytes, packets);
-    }
+    known
 }
 
 /// A packet of a socket without a flow: accepted from a listener, older than these programs, or the
@@ -276,8 +297,10 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
         established: u8::from(state == ESTABLISHED),
         closed: u8::from(late),
         closed_ns: if late { now_ns } else { 0 },
-        inbound: u8::from(direction == Direction::Receive),
-        accepted: u8::from(kept.is_some() && tcp && socket.is_connected() && !late),
+        origin: u8::from(direction == Direction::Receive) * origin::INBOUND
+            | u8::from(kept.is_some() && tcp && socket.is_connected() && !late) * origin::ACCEPTED,
+        // What is sent first by the side that was called, or was sent before, names nobody.
+        sampled: if tcp { sample_state::DONE } else { sample_state::FRESH },
         remote: peer.remote.address,
         remote_port: peer.remote.port,
         protocol: peer.protocol,

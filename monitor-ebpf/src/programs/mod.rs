@@ -13,6 +13,7 @@ mod ctx;
 mod flow;
 mod owner;
 mod packet;
+mod sample;
 mod settle;
 mod tables;
 

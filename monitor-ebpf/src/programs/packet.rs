@@ -136,3 +136,34 @@ fn headers(packet: &Packet) -> u32 {
     };
     payload.offset + transport
 }
+
+/// Where a packet's payload is.
+pub(super) struct Content {
+    /// From the IP header on, in bytes.
+    pub(super) offset: u32,
+    /// Its length in bytes; 0 when there is none, or when the headers do not fit.
+    pub(super) length: u32,
+    /// TCP sequence number of its first byte; 0 for UDP.
+    pub(super) sequence: u32,
+}
+
+/// The payload of a packet of TCP or UDP.
+#[inline(always)]
+pub(super) fn content(packet: &Packet, protocol: u8) -> Content {
+    let payload = if packet.ethertype == ETH_P_IP {
+        payload_v4(&packet.words::<5>(0).unwrap_or([0; 5]))
+    } else {
+        payload_v6(packet, &packet.words::<10>(0).unwrap_or([0; 10]))
+    };
+    let (offset, sequence) = if protocol == TCP {
+        // Sequence number and data offset (RFC 9293, 3.1).
+        let [_, sequence, _, flags] = packet.words::<4>(payload.offset).unwrap_or([0; 4]);
+        let [length, ..] = flags.to_ne_bytes();
+        (payload.offset + u32::from(length >> 4) * 4, u32::from_be(sequence))
+    } else {
+        (payload.offset + 8, 0)
+    };
+    let length =
+        if payload.protocol == protocol { packet.length.saturating_sub(offset) } else { 0 };
+    Content { offset, length, sequence }
+}

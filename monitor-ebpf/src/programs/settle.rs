@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "map memory is handed out as pointers")]
 
 use aya_ebpf::bindings::BPF_NOEXIST;
+use monitor_ebpf::records::origin;
 use monitor_ebpf::{ClosedRecord, FlowRecord, SettingsRecord, SettledKey, SettledRecord};
 
 use super::packet::TCP;
@@ -97,8 +98,9 @@ fn settle(cookie: u64, flow: &FlowRecord, settings: &SettingsRecord) {
         netns: owner.netns,
         epoch: owner.epoch,
         ifindex: flow.ifindex,
+        remote_port: if flow.origin == origin::OWN { flow.remote_port } else { 0 },
         protocol: flow.protocol,
-        reserved: [0; 7],
+        reserved: [0; 5],
     };
     let Some(settled) = SETTLED.get_ptr_mut(&key).or_else(|| begin(&key, flow)) else {
         flow::press(settings.epoch);
@@ -107,9 +109,9 @@ fn settle(cookie: u64, flow: &FlowRecord, settings: &SettingsRecord) {
     let counters = flow.counters;
     let attempts = u64::from(flow.attempts);
     let established = u64::from(flow.established);
-    let inbound = flow.accepted != 0 || flow.inbound != 0;
+    let inbound = flow.origin != origin::OWN;
     let (protocol, closed_ns) = (flow.protocol, flow.closed_ns);
-    let listener = protocol == TCP && flow.accepted == 0 && established == 0;
+    let listener = protocol == TCP && flow.origin & origin::ACCEPTED == 0 && established == 0;
     // From here on the entry is gone, and only one of those that came so far gets on.
     if FLOWS.remove(&cookie).is_err() {
         return;

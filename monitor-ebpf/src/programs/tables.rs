@@ -15,11 +15,11 @@ use aya_ebpf::btf_maps::{PerCpuArray as Counter, PerCpuHashMap as CounterMap};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use monitor_ebpf::maps::{
-    CLOSED_MAX, DATAGRAMS_MAX, EVENTS_BYTES, FLOWS_MAX, PROCESSES_MAX, SETTLED_MAX,
+    CLOSED_MAX, DATAGRAMS_MAX, EVENTS_BYTES, FLOWS_MAX, PROCESSES_MAX, SAMPLES_BYTES, SETTLED_MAX,
 };
 use monitor_ebpf::{
     ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, ProcessRecord,
-    ProcessSeen, SettingsRecord, SettledKey, SettledRecord, StatsRecord,
+    ProcessSeen, SampleRecord, SettingsRecord, SettledKey, SettledRecord, StatsRecord,
 };
 
 use super::ctx::Socket;
@@ -67,6 +67,9 @@ pub(super) static PROCESSES: LruHashMap<u32, ProcessSeen, { PROCESSES_MAX as usi
 
 #[btf_map]
 pub(super) static EVENTS: RingBuf<ProcessRecord, { EVENTS_BYTES as usize }> = RingBuf::new();
+
+#[btf_map]
+pub(super) static SAMPLES: RingBuf<SampleRecord, { SAMPLES_BYTES as usize }> = RingBuf::new();
 
 #[btf_map]
 pub(super) static OWNER: OwnerStorage = OwnerStorage::new();

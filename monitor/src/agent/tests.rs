@@ -131,6 +131,7 @@ fn flow(cookie: u64, owner: Option<Owner>, bytes: u64) -> Flow {
         established: true,
         inbound: false,
         accepted: false,
+        is_sample_lost: false,
         attempts: 1,
         first_ns: 5 * SECOND,
         closed_ns: None,
@@ -162,6 +163,7 @@ fn further_peer(cookie: u64, number: u8, bytes: u64) -> Datagram {
         ifindex: 2,
         opened_ns: 6 * SECOND,
         inbound: false,
+        is_sample_lost: false,
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use monitor_ebpf::records::{Address, address_bytes, comm_bytes, record_kind};
+use monitor_ebpf::records::{
+    Address, address_bytes, comm_bytes, origin, record_kind, sample_content, sample_state,
+};
 use monitor_ebpf::{
-    DatagramKey, DatagramPeer, FlowCounters, FlowRecord, ProcessRecord, RecordHeader, SettledKey,
-    SettledRecord,
+    DatagramKey, DatagramPeer, FlowCounters, FlowRecord, ProcessRecord, RecordHeader, SampleRecord,
+    SettledKey, SettledRecord,
 };
 
 use super::{
-    Counters, Datagram, Flow, Owner, Peer, Protocol, Settled, SocketKind, TaskName, Volume,
+    Content, Counters, Datagram, Flow, Owner, Peer, Protocol, Sample, Settled, SocketKind,
+    TaskName, Volume,
 };
 
 /// What a ring record says.
@@ -46,6 +49,40 @@ pub fn ring_record(bytes: &[u8]) -> Result<RingEvent, DecodeError> {
     }
 }
 
+/// Decodes a sample. Its bytes stay where they are.
+pub fn sample(bytes: &[u8]) -> Result<Sample<'_>, DecodeError> {
+    let record = SampleRecord::read(bytes).ok_or(DecodeError::Truncated)?;
+    if record.header.kind != record_kind::SAMPLE {
+        return Err(DecodeError::UnknownKind(record.header.kind));
+    }
+    let end = SampleRecord::SIZE + usize::from(record.taken);
+    let payload = bytes.get(SampleRecord::SIZE..end).ok_or(DecodeError::Truncated)?;
+    Ok(Sample {
+        cookie: record.cookie,
+        at_ns: record.at_ns,
+        owner: owner(&record.owner),
+        peer: Peer {
+            ip: address(record.remote),
+            port: record.remote_port,
+            protocol: Protocol::from_number(record.protocol),
+            ifindex: 0,
+        },
+        content: match record.content {
+            sample_content::TLS => Content::Tls,
+            sample_content::HTTP => Content::Http,
+            sample_content::QUIC => Content::Quic,
+            sample_content::DNS => Content::Dns,
+            sample_content::MORE => Content::More,
+            other => Content::Unknown(other),
+        },
+        is_inbound: record.inbound != 0,
+        sequence: record.sequence,
+        length: record.length,
+        segment: record.segment,
+        payload,
+    })
+}
+
 /// Decodes one CPU's view of a socket. `None` when key or value are too short.
 pub fn flow(key: &[u8], lane: &[u8]) -> Option<Flow> {
     let cookie = u64::from_ne_bytes(*key.first_chunk()?);
@@ -61,8 +98,9 @@ pub fn flow(key: &[u8], lane: &[u8]) -> Option<Flow> {
         },
         kind: SocketKind::from_number(record.socket_type),
         established: record.established != 0,
-        inbound: record.inbound != 0,
-        accepted: record.accepted != 0,
+        inbound: record.origin & origin::INBOUND != 0,
+        accepted: record.origin & origin::ACCEPTED != 0,
+        is_sample_lost: record.sampled == sample_state::LOST,
         attempts: record.attempts,
         first_ns: record.first_ns,
         closed_ns: (record.closed != 0).then_some(record.closed_ns),
@@ -89,6 +127,7 @@ pub fn datagram(key: &[u8], lane: &[u8]) -> Option<Datagram> {
         ifindex: key.ifindex,
         opened_ns: value.opened_ns,
         inbound: value.inbound != 0,
+        is_sample_lost: value.sampled == sample_state::LOST,
     })
 }
 
@@ -102,7 +141,7 @@ pub fn settled(key: &[u8], value: &[u8]) -> Option<Settled> {
         epoch: key.epoch,
         peer: Peer {
             ip: address(key.remote),
-            port: 0,
+            port: key.remote_port,
             protocol: Protocol::from_number(key.protocol),
             ifindex: key.ifindex,
         },

@@ -190,6 +190,8 @@ pub struct Flow {
     pub inbound: bool,
     /// Whether the socket was accepted from a listening one.
     pub accepted: bool,
+    /// Whether what it sent first should have been sampled and found no room.
+    pub is_sample_lost: bool,
     /// Calls of `connect()`.
     pub attempts: u16,
     /// When the first packet passed, in nanoseconds since boot; 0 before it.
@@ -219,6 +221,62 @@ pub struct Datagram {
     pub opened_ns: u64,
     /// Whether the first packet came from the peer.
     pub inbound: bool,
+    /// As in [`Flow::is_sample_lost`].
+    pub is_sample_lost: bool,
+}
+
+/// What was seen of a flow's payload: what it sent first, or a message of a name server. It is parsed
+/// and forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// The socket's cookie.
+    pub cookie: u64,
+    /// When the packet passed, in nanoseconds since boot.
+    pub at_ns: u64,
+    /// Whose socket it is, if that is known.
+    pub owner: Option<Owner>,
+    /// The far end; without an interface.
+    pub peer: Peer,
+    /// What it was taken for.
+    pub content: Content,
+    /// Whether the packet was received, not sent.
+    pub is_inbound: bool,
+    /// TCP sequence number of the first byte; 0 for UDP.
+    pub sequence: u32,
+    /// Bytes of the packet's whole payload.
+    pub length: u32,
+    /// Bytes of each datagram in the payload; 0 when it is one.
+    pub segment: u16,
+    /// The payload's first bytes.
+    pub payload: &'a [u8],
+}
+
+/// The payload is nobody's to print.
+impl fmt::Debug for Sample<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sample")
+            .field("cookie", &self.cookie)
+            .field("content", &self.content)
+            .field("taken", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the first bytes of a sample were taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The start of a TLS handshake.
+    Tls,
+    /// The head of an HTTP/1 request.
+    Http,
+    /// A datagram that starts with a QUIC long header.
+    Quic,
+    /// A message to or from port 53.
+    Dns,
+    /// More of a stream whose start was sampled.
+    More,
+    /// Any other.
+    Unknown(u8),
 }
 
 /// Sums over closed sockets of one process and peer that were settled in the kernel.
@@ -228,7 +286,7 @@ pub struct Settled {
     pub key: [u8; SettledKey::SIZE],
     /// The agent's look during which the sockets were made. Past ones do not change any more.
     pub epoch: u32,
-    /// The far end. Sockets of the same address count together, so the port is 0.
+    /// The far end. Sockets that others opened count together, so their port is 0.
     pub peer: Peer,
     /// What they carried.
     pub counters: Counters,

@@ -66,6 +66,7 @@ pub struct Attached {
     /// CPUs that per-CPU maps have values for.
     pub cpus: usize,
     ring: Option<RingBuf<MapData>>,
+    samples: Option<RingBuf<MapData>>,
     links: Vec<OwnedFd>,
     /// Keeps `root` valid where the tree is mounted nowhere else.
     _directory: OwnedFd,
@@ -79,9 +80,14 @@ impl fmt::Debug for Attached {
 }
 
 impl Attached {
-    /// The ring buffer, once: reading it is the caller's business.
+    /// The ring buffer of events, once: reading it is the caller's business.
     pub fn take_ring(&mut self) -> Option<RingBuf<MapData>> {
         self.ring.take()
+    }
+
+    /// The ring buffer of samples, once.
+    pub fn take_samples(&mut self) -> Option<RingBuf<MapData>> {
+        self.samples.take()
     }
 
     /// The hooks and whether they are attached. All are, or there would be no `Attached`.
@@ -122,6 +128,7 @@ pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachErro
         stats: StatsTable::new(take("STATS")?, take("OVER")?, take("LIVE")?, cpus, lanes),
         processes: ProcessTable::new(take("PROCESSES")?),
         ring: Some(ring(take("EVENTS")?)?),
+        samples: Some(ring(take("SAMPLES")?)?),
         owners: OwnerTable::new(take("OWNER")?),
         root,
         cpus,

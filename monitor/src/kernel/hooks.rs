@@ -78,7 +78,7 @@ pub const HOOKS: [Hook; 8] = [
 ];
 
 /// The maps the agent reads or writes, by their name in the object.
-pub const MAPS: [&str; 10] = [
+pub const MAPS: [&str; 11] = [
     "LIVE",
     "SETTLED",
     "SETTINGS",
@@ -89,6 +89,7 @@ pub const MAPS: [&str; 10] = [
     "STATS",
     "PROCESSES",
     "EVENTS",
+    "SAMPLES",
 ];
 
 #[cfg(test)]

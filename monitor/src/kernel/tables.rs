@@ -197,6 +197,7 @@ impl StatsTable {
                 continue;
             };
             sum.ring_lost += record.ring_lost;
+            sum.samples_lost += record.samples_lost;
             sum.settled += record.settled;
         }
         Ok(sum)

@@ -27,6 +27,7 @@ fn flow(cookie: u64, protocol: Protocol, bytes: u64) -> Flow {
         established: bytes > 0,
         inbound: false,
         accepted: false,
+        is_sample_lost: false,
         attempts: 1,
         first_ns: 1,
         closed_ns: None,
@@ -213,6 +214,7 @@ fn datagram(number: u8, bytes: u64) -> Datagram {
         ifindex: 2,
         opened_ns: 1,
         inbound: false,
+        is_sample_lost: false,
     }
 }
 
