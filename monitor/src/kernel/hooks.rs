@@ -66,14 +66,14 @@ pub const HOOKS: [Hook; 8] = [
         attach_type: 1,
         since: "5.10",
         lost: "nothing that is sent is counted",
-        verified_instructions_max: 8_000,
+        verified_instructions_max: 20_000,
     },
     Hook {
         name: "ingress",
         attach_type: 0,
         since: "5.10",
         lost: "nothing that is received is counted",
-        verified_instructions_max: 8_000,
+        verified_instructions_max: 20_000,
     },
 ];
 
