@@ -1,8 +1,22 @@
 //! Stage 3: addresses to names.
 //!
-//! What a flow sent first, and what the resolver answered, say where it goes. Everything here is pure
-//! and total: bytes, hosts and times come in as arguments, and nothing that is hostile can panic it.
+//! What a flow sent first, and what name servers answered, say where it goes: `first.rs` and the
+//! parsers behind it read the one, `dns.rs` and `addresses.rs` the other, `namer.rs` decides. Everything
+//! here is pure and total: bytes, hosts and times come in as arguments, and nothing that is hostile can
+//! panic it.
+//!
+//! A name is redacted where it enters (`name.rs`): below the level `hosts` nothing here keeps a host.
 
+mod addresses;
+pub mod first;
 pub mod host;
+pub mod name;
+pub mod namer;
+mod queries;
+mod stream;
 
+pub use addresses::Asker;
+pub use first::{FlowKey, Hello};
 pub use host::{Host, HostName};
+pub use name::{Level, Name, Place, Reason, Source};
+pub use namer::{Heard, Namer};
