@@ -1,4 +1,4 @@
-//! Puts the eBPF object that the agent carries at `OUT_DIR/programs.o`.
+//! Puts what the agent carries into `OUT_DIR`: the eBPF object and the tables of names.
 //!
 //! `cargo xtask build` makes the object. Without it everything still compiles, around an empty file:
 //! an agent of that kind can say so and nothing else, and every test without a kernel passes.
@@ -8,23 +8,48 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[path = "build/catalogue/mod.rs"]
+mod catalogue;
+
 fn main() -> io::Result<()> {
-    let out = PathBuf::from(variable("OUT_DIR")?).join("programs.o");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    behaviours(&out.join("behaviours.rs"))?;
+    programs(&out.join("programs.o"))
+}
+
+/// The catalogue of behaviours as Rust. What is wrong with its data ends the build.
+fn behaviours(out: &Path) -> io::Result<()> {
+    const FILE: &str = "data/behaviours.toml";
+    println!("cargo::rerun-if-changed={FILE}");
+    println!("cargo::rerun-if-changed=src/naming/catalogue/terms.rs");
+    let file = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join(FILE);
+    match catalogue::compile(&format!("monitor/{FILE}"), &fs::read_to_string(file)?) {
+        Ok(source) => fs::write(out, source),
+        Err(objections) => {
+            objections.iter().for_each(|objection| println!("cargo::error={objection}"));
+            Ok(())
+        }
+    }
+}
+
+/// The eBPF object of this build, or an empty one.
+fn programs(out: &Path) -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=SORTIE_EBPF_OBJECT");
     if let Some(named) = env::var_os("SORTIE_EBPF_OBJECT") {
         let named = PathBuf::from(named);
         println!("cargo::rerun-if-changed={}", named.display());
-        return copy(&named, &out);
+        return copy(&named, out);
     }
     let object = default_object()?;
     if object.is_file() {
         println!("cargo::rerun-if-changed={}", object.display());
-        return copy(&object, &out);
+        return copy(&object, out);
     }
     watch_for(&object);
     println!("cargo::warning=no eBPF programs in this build; `cargo xtask build` makes them");
-    fs::write(&out, [])
+    fs::write(out, [])
 }
 
 /// Where xtask leaves the object for the machine that the agent is built for.

@@ -8,6 +8,7 @@
 //! A name is redacted where it enters (`name.rs`): below the level `hosts` nothing here keeps a host.
 
 mod addresses;
+pub mod catalogue;
 pub mod first;
 pub mod host;
 pub mod name;
