@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use crate::failure;
+use crate::naming::Level;
 
 mod setting;
 
@@ -88,8 +89,20 @@ config! {
     /// Apps told apart. Further ones are counted together as `(other)`.
     apps_max: u32 = 256_u32, Accepts::Number(8, 4_096);
 
+    /// How much is kept of where traffic goes: nothing (`counts`), the company behind it (`companies`),
+    /// the registrable domain (`domains`) or the whole host name (`hosts`).
+    /// The rest is dropped at once. Documented behaviours are kept at every level.
+    detail: Detail = Detail::Domains, Accepts::OneOf(Detail::NAMES);
+
     /// Destinations told apart, over all apps. Further ones are counted together as `(other)`.
     destinations_max: u32 = 4_096_u32, Accepts::Number(64, 65_536);
+
+    /// Destinations of an app that have series of their own in the metrics: the largest ones. The others
+    /// are counted together as `(other)`. 0: none.
+    app_destinations_max: u32 = 20_u32, Accepts::Number(0, 1_000);
+
+    /// Destinations of all apps together that have series of their own in the metrics. Each has 5.
+    destination_series_max: u32 = 1_000_u32, Accepts::Number(0, 20_000);
 
     /// Series in the metrics. Further apps are counted together as `(other)`. An app is given room for
     /// the 115 series it could have at most, though it mostly has about 30.
@@ -198,6 +211,35 @@ impl LogLevel {
             Self::Warn => log::LevelFilter::Warn,
             Self::Info => log::LevelFilter::Info,
             Self::Debug => log::LevelFilter::Debug,
+        }
+    }
+}
+
+/// How much is kept of where traffic goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detail {
+    /// Nothing.
+    Counts,
+    /// The company.
+    Companies,
+    /// The registrable domain.
+    Domains,
+    /// The whole host name.
+    Hosts,
+}
+
+impl Detail {
+    /// The words the configuration has for them.
+    pub const NAMES: &[&str] = &["counts", "companies", "domains", "hosts"];
+
+    /// What naming makes of it.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Counts => Level::Counts,
+            Self::Companies => Level::Companies,
+            Self::Domains => Level::Domains,
+            Self::Hosts => Level::Hosts,
         }
     }
 }

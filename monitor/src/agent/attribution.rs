@@ -1,11 +1,12 @@
 //! Whose bytes they are: at once where the owner is known, after a question where it is not.
 
+use super::names::Traffic;
 use super::{Agent, Command, SocketList};
 use crate::clock::Now;
 use crate::event::{Flow, Owner, Scope, SocketKind, TaskName};
 use crate::identity::processes::{kernel, nobody};
 use crate::identity::{Identity, Kind, UnknownReason};
-use crate::ledger::{Contact, Slot};
+use crate::ledger::Slot;
 
 /// Seconds between two lists of all sockets.
 const LIST_SECONDS: u64 = 60;
@@ -16,7 +17,7 @@ pub(super) struct Pending {
     cookie: u64,
     owner: Option<Owner>,
     kind: SocketKind,
-    contact: Contact,
+    traffic: Traffic,
     ifindex: u32,
 }
 
@@ -35,15 +36,15 @@ impl From<&Flow> for Socket {
 }
 
 impl Agent {
-    /// Adds a contact to the app of its socket, now or after the questions it takes.
-    pub(super) fn attribute(&mut self, socket: Socket, contact: Contact, ifindex: u32, now: Now) {
+    /// Adds traffic to the app of its socket, now or after the questions it takes.
+    pub(super) fn attribute(&mut self, socket: Socket, traffic: Traffic, ifindex: u32, now: Now) {
         if let Some(slot) = self.known_app(&socket) {
-            self.record(slot, &socket, &contact, ifindex, now);
+            self.record(slot, &socket, &traffic, ifindex, now);
             return;
         }
         let Socket { cookie, owner, kind } = socket;
         self.ask_for(&socket, now);
-        self.pending.push(Pending { cookie, owner, kind, contact, ifindex });
+        self.pending.push(Pending { cookie, owner, kind, traffic, ifindex });
     }
 
     /// A socket seen before, in this look or in an earlier one.
@@ -136,6 +137,7 @@ impl Agent {
 
     /// Attributes all that waited. Whatever is still unknown now has a reason.
     pub(super) fn settle(&mut self, now: Now) {
+        self.learn_unheard();
         for pending in std::mem::take(&mut self.pending) {
             let socket =
                 Socket { cookie: pending.cookie, owner: pending.owner, kind: pending.kind };
@@ -150,7 +152,7 @@ impl Agent {
                 }
                 slot
             });
-            self.record(slot, &socket, &pending.contact, pending.ifindex, now);
+            self.record(slot, &socket, &pending.traffic, pending.ifindex, now);
         }
         if !self.finished_sockets.is_empty() {
             let sockets = std::mem::take(&mut self.finished_sockets);
@@ -184,8 +186,9 @@ impl Agent {
         }
     }
 
-    fn record(&mut self, slot: Slot, socket: &Socket, contact: &Contact, ifindex: u32, now: Now) {
-        self.ledger.record(slot, contact, now.boot_ns);
+    fn record(&mut self, slot: Slot, socket: &Socket, traffic: &Traffic, ifindex: u32, now: Now) {
+        let contact = self.contact(slot, socket.cookie, traffic, now);
+        self.ledger.record(slot, &contact, now.boot_ns);
         let local = match socket.owner {
             Some(owner) => owner.netns == self.own_netns,
             None => self.flows.app(socket.cookie).is_none_or(|(_, local)| local),

@@ -1,11 +1,13 @@
 //! A look at the kernel's tables.
 
 use super::attribution::{Socket, scope};
+use super::names::{Traffic, excuse};
 use super::{Agent, Command};
 use crate::clock::Now;
 use crate::event::{Counters, Datagram, Flow, Protocol, Scope, Settled, SocketKind};
 use crate::ledger::flows::Fate;
-use crate::ledger::{Contact, Destination, Totals};
+use crate::ledger::{Totals, Which};
+use crate::naming::Reason;
 
 /// The longest a look could take: after so many seconds, a peer's socket is known or gone.
 const ORPHAN_SECONDS: u64 = 60;
@@ -28,6 +30,8 @@ impl Agent {
         if complete {
             self.flows.end();
         }
+        self.namer.look_ends();
+        self.ledger.promote();
         if !self.suspects.is_empty() {
             self.find_sockets(now);
         }
@@ -59,14 +63,22 @@ impl Agent {
                 ..*view
             };
             let totals = self.flows.flow(&view, lane, now.boot_ns);
+            self.hear(flow.cookie, &flow.peer, Which::First);
             if !totals.is_zero() {
-                self.attribute(socket, contact(&view, totals, opened_ns), view.peer.ifindex, now);
+                // Each CPU may have seen another peer first.
+                let which = if view.peer == flow.peer {
+                    Which::First
+                } else {
+                    Which::Further(Some(view.peer), view.peer.ifindex)
+                };
+                let traffic = Traffic { which, ..traffic(&view, totals, opened_ns) };
+                self.attribute(socket, traffic, view.peer.ifindex, now);
             }
         }
         let (fate, failures) = self.flows.fate(&flow, now.boot_ns, self.pressure);
         if failures > 0 {
             let totals = Totals { failures, ..Totals::default() };
-            self.attribute(socket, contact(&flow, totals, opened_ns), 0, now);
+            self.attribute(socket, traffic(&flow, totals, opened_ns), 0, now);
         }
         match fate {
             Fate::Finished => {
@@ -89,16 +101,20 @@ impl Agent {
         if !totals.is_zero() {
             let Settled { peer, owner, first_ns, .. } = *settled;
             let scope = Scope::of(peer.ip, peer.ifindex);
-            let contact = Contact {
+            let is_inbound = settled.connections == 0 && settled.accepted > 0;
+            let traffic = Traffic {
+                peer: Some(peer),
+                which: Which::First,
                 protocol: peer.protocol,
                 scope,
-                destination: Destination::Address(peer.ip, scope),
                 totals,
                 opened_ns: if first_ns == 0 { owner.opened_ns } else { first_ns },
+                is_sum: true,
+                excuse: is_inbound.then_some(Reason::Inbound),
             };
             // No socket has the cookie 0: the app is that of the owner alone.
             let socket = Socket { cookie: 0, owner: Some(owner), kind: SocketKind::Stream };
-            self.attribute(socket, contact, peer.ifindex, now);
+            self.attribute(socket, traffic, peer.ifindex, now);
         }
         if fate == Fate::Finished {
             self.finished_settled.push(settled.key);
@@ -121,15 +137,22 @@ impl Agent {
         let (totals, fate) = self.flows.datagram(&peer, now.boot_ns);
         if !totals.is_zero() {
             let scope = peer.peer.map_or(Scope::Internet, |p| Scope::of(p.ip, p.ifindex));
-            let address = peer.peer.map(|peer| Destination::Address(peer.ip, scope));
-            let contact = Contact {
+            let which = Which::Further(peer.peer, peer.ifindex);
+            if let Some(far) = &peer.peer {
+                self.hear(peer.cookie, far, which);
+            }
+            let lost = peer.is_sample_lost.then_some(Reason::Lost);
+            let traffic = Traffic {
+                peer: peer.peer,
+                which,
                 protocol: peer.protocol,
                 scope,
-                destination: address.unwrap_or(Destination::Other),
                 totals,
                 opened_ns: peer.opened_ns,
+                is_sum: false,
+                excuse: if peer.inbound { Some(Reason::Inbound) } else { lost },
             };
-            self.attribute(socket, contact, peer.ifindex, now);
+            self.attribute(socket, traffic, peer.ifindex, now);
         }
         if fate == Fate::Finished {
             self.finished_peers.push(peer.key);
@@ -168,8 +191,15 @@ fn summed(lanes: &[Datagram]) -> Option<Datagram> {
     Some(peer)
 }
 
-fn contact(flow: &Flow, totals: Totals, opened_ns: u64) -> Contact {
-    let scope = scope(flow);
-    let destination = Destination::Address(flow.peer.ip, scope);
-    Contact { protocol: flow.peer.protocol, scope, destination, totals, opened_ns }
+fn traffic(flow: &Flow, totals: Totals, opened_ns: u64) -> Traffic {
+    Traffic {
+        peer: Some(flow.peer),
+        which: Which::First,
+        protocol: flow.peer.protocol,
+        scope: scope(flow),
+        totals,
+        opened_ns,
+        is_sum: false,
+        excuse: excuse(flow),
+    }
 }

@@ -3,6 +3,7 @@
 
 mod attribution;
 mod drain;
+mod names;
 mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,20 +12,24 @@ use monitor_ebpf::SettledKey;
 
 use crate::clock::Now;
 use crate::event::decode::DecodeError;
-use crate::event::{Datagram, Flow, Owner, Settled, Volume};
+use crate::event::{Datagram, Flow, Owner, Sample, Settled, Volume};
 use crate::identity::processes::Question;
 use crate::identity::{DesktopIndex, Processes};
 use crate::kernel::ProcessFacts;
 use crate::kernel::interfaces::InterfaceCounters;
 use crate::ledger::{FlowBook, Ledger, Limits};
+use crate::naming::{Heard, Level, Namer};
 
 use self::attribution::Pending;
+use self::names::Shares;
 
 /// What the world tells the agent.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A process opens its first socket.
     Process(Owner),
+    /// What a flow sent first, or a message of a name server.
+    Sample(Sample<'a>),
     /// A ring record could not be read.
     BadRecord(DecodeError),
     /// A look at the kernel's tables begins. Under pressure they fill up.
@@ -103,6 +108,10 @@ pub struct Agent {
     processes: Processes,
     flows: FlowBook,
     ledger: Ledger,
+    namer: Namer,
+    /// What samples told of processes that are not known yet.
+    unheard: Vec<(Owner, Heard)>,
+    shares: Shares,
     /// Sockets older than the programs, or the kernel's own; as of the last look.
     holders: Holders,
     has_sock_diag: bool,
@@ -131,9 +140,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent that knows nothing yet. `own_netns` is the cookie of the network namespace whose
-    /// interfaces it compares with.
-    pub fn new(limits: Limits, own_netns: u32) -> Self {
+    /// An agent that knows nothing yet. `level` is how much it keeps of where traffic goes, `own_netns` the
+    /// cookie of the network namespace whose interfaces it compares with.
+    pub fn new(limits: Limits, level: Level, own_netns: u32) -> Self {
         Self {
             own_netns,
             epoch: 0,
@@ -141,6 +150,9 @@ impl Agent {
             processes: Processes::default(),
             flows: FlowBook::default(),
             ledger: Ledger::new(limits),
+            namer: Namer::new(level),
+            unheard: Vec::new(),
+            shares: Shares::new(),
             holders: Holders::new(),
             has_sock_diag: true,
             has_other_namespaces: false,
@@ -167,6 +179,7 @@ impl Agent {
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
         match input {
             Input::Process(owner) => self.commands.push_back(Command::Inspect(owner)),
+            Input::Sample(sample) => self.sample(&sample),
             Input::BadRecord(DecodeError::Truncated) => self.records_truncated += 1,
             Input::BadRecord(DecodeError::UnknownKind(_)) => self.records_unknown += 1,
             Input::DrainBegins { epoch, pressure } => self.drain_begins(epoch, pressure),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::Agent;
 use crate::clock::Now;
 use crate::event::Volume;
-use crate::export::snapshot::{AppRow, ClassRow, DestinationRow, Health, InterfaceRow, Snapshot};
+use crate::export::snapshot::{
+    AppRow, ClassRow, DestinationRow, Health, InterfaceRow, ShareRow, Snapshot,
+};
 use crate::kernel::interfaces::InterfaceCounters;
 use crate::ledger::Entry;
 
@@ -20,15 +22,25 @@ impl Agent {
             .map(|(arrival, entry)| app_row(entry, arrival as u64, now))
             .collect();
         apps.sort_by(|a, b| a.identity.app.cmp(&b.identity.app));
+        let shares = self.shares.iter();
+        let shares = shares.map(|(&(source, reason, scope), both)| ShareRow {
+            source,
+            reason,
+            scope,
+            tx: both.tx,
+            rx: both.rx,
+        });
         Snapshot {
             taken_unix_ms: now.unix_ms,
             apps,
+            shares: shares.collect(),
             interfaces: self.interface_rows(),
             health: Health {
                 records_truncated: self.records_truncated,
                 records_unknown: self.records_unknown,
                 apps_capped: self.ledger.apps_capped(),
                 destinations_capped: self.ledger.destinations_capped(),
+                names: self.namer.tally(),
                 flows: self.flows.sockets() as u64,
                 processes: self.processes.len() as u64,
                 processes_missed: self.processes.missed(),
@@ -82,8 +94,11 @@ fn app_row(entry: &Entry, arrival: u64, now: Now) -> AppRow {
     let mut destinations: Vec<_> = entry
         .destinations()
         .map(|(destination, sums)| DestinationRow {
-            destination,
+            destination: destination.cloned(),
             totals: sums.totals,
+            shown: sums.shown(),
+            sources: sums.sources,
+            is_ambiguous: sums.is_ambiguous,
             first_seen_unix_ms: now.unix_ms_at(sums.first_ns),
             last_seen_unix_ms: now.unix_ms_at(sums.last_ns),
         })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::LogLevel;
+use super::{Detail, LogLevel};
 
 /// What can be checked of a value.
 pub(super) enum Value<'a> {
@@ -50,6 +50,12 @@ impl Setting for PathBuf {
 
     fn value(&self) -> Value<'_> {
         Value::Path(self)
+    }
+}
+
+impl Setting for Detail {
+    fn to_toml(&self) -> String {
+        format!("\"{}\"", format!("{self:?}").to_lowercase())
     }
 }
 

@@ -10,11 +10,13 @@ mod shore;
 
 use std::convert::Infallible;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aya::maps::{MapData, RingBuf};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -73,13 +75,19 @@ async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<
         reason = "its successor is unsafe; aya's ring buffer keeps its descriptor open"
     )]
     let ring = AsyncFd::new(ring).map_err(waiting)?;
+    let samples = shore.samples_fd().and_then(readable).map_err(waiting)?;
 
     let (source, asks) = mpsc::channel(ASKS_MAX);
     let mut tasks = tokio::task::JoinSet::new();
     announce(config, listener, control, &source, &mut tasks)?;
     drop(source);
     let interval = Duration::from_secs(config.drain_interval_seconds.into());
-    watch(Watch { shore, wake: None, latest: None, interval }, ring, asks, end).await
+    watch(Watch { shore, wake: None, latest: None, interval }, ring, samples, asks, end).await
+}
+
+#[expect(deprecated, reason = "as above: the descriptor stays open with it")]
+fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(fd, Interest::READABLE)
 }
 
 fn waiting(error: io::Error) -> Failure {
@@ -110,6 +118,7 @@ impl Signals {
 async fn watch(
     mut watch: Watch,
     mut ring: AsyncFd<RingBuf<MapData>>,
+    samples: AsyncFd<OwnedFd>,
     mut asks: mpsc::Receiver<Ask>,
     mut end: Signals,
 ) -> Result<(), Failure> {
@@ -131,6 +140,10 @@ async fn watch(
                 watch.heard(heard);
             }
             () = end.any() => break,
+            ready = samples.readable() => {
+                ready.map_err(waiting)?.clear_ready();
+                watch.shore.read_samples();
+            }
             Some(ask) = asks.recv() => watch.answer(ask),
             () = due => watch.due(),
         }

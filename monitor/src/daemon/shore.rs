@@ -29,11 +29,11 @@ const PROC: &str = "/proc";
 const LIVENESS: Duration = Duration::from_secs(30);
 
 /// The agent, the kernel's tables, and what was measured between them.
-#[derive(Debug)]
 pub(super) struct Shore {
     agent: Agent,
     own_netns: u32,
     kernel: Attached,
+    samples: RingBuf<MapData>,
     applications: Applications,
     has_new_processes: bool,
     started: Now,
@@ -70,16 +70,20 @@ impl Shore {
         let root = (!config.cgroup_root.as_os_str().is_empty()).then_some(&*config.cgroup_root);
         let mut kernel = kernel::attach(&order, root).map_err(refusal::attach)?;
         let ring = kernel.take_ring().ok_or(Failure::NoEbpf)?;
+        let samples = kernel.take_samples().ok_or(Failure::NoEbpf)?;
         let now = kernel::now();
         let limits = Limits {
             apps_max: usize::try_from(config.apps_max).unwrap_or(usize::MAX),
             destinations_max: usize::try_from(config.destinations_max).unwrap_or(usize::MAX),
+            shown_per_app_max: usize::try_from(config.app_destinations_max).unwrap_or(usize::MAX),
+            shown_max: usize::try_from(config.destination_series_max).unwrap_or(usize::MAX),
         };
         let own_netns = own_netns(&kernel);
         let mut shore = Self {
-            agent: Agent::new(limits, own_netns),
+            agent: Agent::new(limits, config.detail.level(), own_netns),
             own_netns,
             kernel,
+            samples,
             applications: Applications::scan(Path::new("/")),
             has_new_processes: false,
             started: now,
@@ -178,6 +182,7 @@ impl Shore {
         self.turn();
         // Waiting for the programs is no work, so it is not part of the time told.
         let start = kernel::now();
+        self.read_samples();
         self.tell(Input::DrainBegins { epoch: self.epoch, pressure });
         self.work();
         let complete = self.read_tables(start);
@@ -190,6 +195,25 @@ impl Shore {
         self.drain_seconds_last = Duration::from_nanos(took).as_secs_f64();
         self.drain_seconds_sum += self.drain_seconds_last;
         self.agent.has_changed()
+    }
+
+    /// Passes on the samples in their ring.
+    pub(super) fn read_samples(&mut self) {
+        let Self { agent, samples, .. } = self;
+        let now = kernel::now();
+        while let Some(record) = samples.next() {
+            match decode::sample(&record) {
+                Ok(sample) => agent.handle(Input::Sample(sample), now),
+                Err(error) => agent.handle(Input::BadRecord(error), now),
+            }
+        }
+        self.work();
+    }
+
+    /// A descriptor to wait for samples with: it becomes readable when their ring is half full.
+    pub(super) fn samples_fd(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        use std::os::fd::AsFd;
+        self.samples.as_fd().try_clone_to_owned()
     }
 
     /// Passes on what is in the tables; whether they could be read to their ends.
@@ -301,6 +325,7 @@ impl Shore {
         let health = Health {
             hooks: self.kernel.hooks(),
             ring_lost: stats.ring_lost,
+            samples_lost: stats.samples_lost,
             maps: vec![
                 ("flows", flows, flows_max),
                 ("datagrams", datagrams, datagrams_max),

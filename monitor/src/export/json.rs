@@ -15,7 +15,7 @@ use super::text;
 mod from_snapshot;
 
 /// The version of the schema.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A text that is one of the program's own words when written, and any text when read.
 pub type Word = Cow<'static, str>;
@@ -32,6 +32,8 @@ pub struct Document {
     pub started_unix_ms: u64,
     /// The apps, ordered by kind and id.
     pub apps: Vec<App>,
+    /// How many bytes got their names from where, and why others got none.
+    pub names: Vec<Share>,
     /// The network interfaces, ordered by name.
     pub interfaces: Vec<Interface>,
     /// How the agent itself is doing.
@@ -78,10 +80,21 @@ pub struct Class {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Destination {
-    /// The address. `null`: all destinations that found no room of their own.
-    pub address: Option<String>,
-    /// `loopback`, `link`, `lan` or `internet`; `null` where `address` is.
+    /// Where to, as far as `detail` tells: the label `destination` of the metrics. `(other)`: all that found
+    /// no room of their own.
+    pub name: String,
+    /// The company behind it, if that is known.
+    pub company: Option<Word>,
+    /// The id of the documented behaviour, if it is one.
+    pub behaviour: Option<Word>,
+    /// The title of that.
+    pub behaviour_name: Option<Word>,
+    /// `loopback`, `link`, `lan` or `internet`; `null` for `(other)`.
     pub scope: Option<Word>,
+    /// What the name came from: the label `source` of the metrics, most trusted first.
+    pub sources: Vec<Word>,
+    /// Whether another name would have done as well, at least once.
+    pub ambiguous: bool,
     /// The sums.
     pub totals: Totals,
     /// When traffic to or from it was first seen.
@@ -108,6 +121,22 @@ pub struct Totals {
     pub accepted: u64,
     /// TCP connections the app tried to open and that were never established.
     pub failures: u64,
+}
+
+/// Bytes whose destinations got their names in one way, or none for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Share {
+    /// What the names came from: the label `source` of the metrics.
+    pub source: Word,
+    /// Why there is none: the label `reason` of the metrics.
+    pub reason: Option<Word>,
+    /// `loopback`, `link`, `lan` or `internet`.
+    pub scope: Word,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
 }
 
 /// An interface's own counters beside what was attributed to apps.
@@ -158,6 +187,16 @@ pub struct Health {
     pub apps_capped: u64,
     /// Destinations counted together as `(other)` for want of room.
     pub destinations_capped: u64,
+    /// Samples of what flows sent first that were lost because the ring buffer was full.
+    pub samples_lost: u64,
+    /// Samples that could not be read as what they were taken for.
+    pub samples_misread: u64,
+    /// Answers of name servers that nobody had asked for.
+    pub answers_unasked: u64,
+    /// Addresses that names are remembered for.
+    pub addresses: u64,
+    /// Addresses that were forgotten before their time, for want of room.
+    pub addresses_evicted: u64,
     /// How often the kernel's counters were fetched.
     pub drains: u64,
     /// Microseconds all of these took together.

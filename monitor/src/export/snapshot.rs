@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::event::{Protocol, Scope, Volume};
 use crate::identity::Identity;
 pub use crate::ledger::Destination;
-use crate::ledger::Totals;
+use crate::ledger::{Sources, Totals};
+use crate::naming::namer::Tally;
+use crate::naming::{Reason, Source};
 
 /// Everything the agent knows at one moment.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub struct Snapshot {
     pub taken_unix_ms: u64,
     /// Apps, ordered by [`crate::identity::App`].
     pub apps: Vec<AppRow>,
+    /// How many bytes got their names from where.
+    pub shares: Vec<ShareRow>,
     /// Interfaces of the agent's network namespace, ordered by name.
     pub interfaces: Vec<InterfaceRow>,
     /// How the agent itself is doing.
@@ -65,14 +69,35 @@ pub struct ClassRow {
 /// An app's sums for one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRow {
-    /// Where to.
-    pub destination: Destination,
+    /// Where to; `None` for all that found no room of their own.
+    pub destination: Option<Destination>,
     /// The sums.
     pub totals: Totals,
+    /// What its own series in the metrics show; `None` when it is part of `(other)` there.
+    pub shown: Option<Totals>,
+    /// What its name came from.
+    pub sources: Sources,
+    /// Whether another name would have done as well, at least once.
+    pub is_ambiguous: bool,
     /// Milliseconds since the Unix epoch.
     pub first_seen_unix_ms: u64,
     /// Milliseconds since the Unix epoch.
     pub last_seen_unix_ms: u64,
+}
+
+/// Bytes whose destinations got their names in one way, or none for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareRow {
+    /// What the names came from.
+    pub source: Source,
+    /// Why there is none.
+    pub reason: Option<Reason>,
+    /// How far they went.
+    pub scope: Scope,
+    /// Sent.
+    pub tx: Volume,
+    /// Received.
+    pub rx: Volume,
 }
 
 /// The kernel's counters of an interface beside what was attributed to apps.
@@ -114,6 +139,10 @@ pub struct Health {
     pub apps_capped: u64,
     /// Destinations folded into an app's `(other)`.
     pub destinations_capped: u64,
+    /// Samples lost because their ring was full.
+    pub samples_lost: u64,
+    /// What naming met.
+    pub names: Tally,
     /// Drains of the kernel's maps since the start.
     pub drains: u64,
     /// Seconds all drains took together.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::json::{App, Document, Totals};
+use super::json::{App, Destination, Document, Totals};
 use super::text;
 
 mod before;
@@ -121,9 +121,7 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
                     .map(|to| to.last_seen_unix_ms)
                     .max()
                     .unwrap_or(app.last_seen_unix_ms),
-                destinations: shown()
-                    .map(|to| to.address.as_deref().unwrap_or("(other)"))
-                    .collect(),
+                destinations: distinct(shown()),
             })
         })
         .collect();
@@ -133,6 +131,17 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
         key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name))
     });
     rows
+}
+
+/// The names of destinations, each once.
+fn distinct<'a>(destinations: impl Iterator<Item = &'a Destination>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for to in destinations {
+        if !names.contains(&to.name.as_str()) {
+            names.push(&to.name);
+        }
+    }
+    names
 }
 
 fn display_name(app: &App) -> String {

@@ -1,30 +1,69 @@
 //! An app in the ledger.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::Totals;
 use crate::event::{Protocol, Scope};
 use crate::identity::Identity;
+use crate::naming::catalogue::BehaviourId;
+use crate::naming::company::CompanyId;
+use crate::naming::{Name, Place, Source};
 
 /// Where traffic goes to or comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Destination {
-    /// One address and how far away it is.
-    Address(IpAddr, Scope),
-    /// All destinations that found no room of their own.
-    Other,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    /// As far as the level of detail tells.
+    pub place: Place,
+    /// Who is behind it, if that is known.
+    pub company: Option<CompanyId>,
+    /// What it is documented as, if it is.
+    pub behaviour: Option<BehaviourId>,
+    /// How far away it is.
+    pub scope: Scope,
+}
+
+impl Destination {
+    /// The destination that a name stands for.
+    pub fn of(name: &Name, scope: Scope) -> Self {
+        let Name { place, company, behaviour, .. } = name.clone();
+        Self { place, company, behaviour, scope }
+    }
+}
+
+/// What names came from, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sources(u8);
+
+impl Sources {
+    /// The set of one.
+    pub const fn one(source: Source) -> Self {
+        Self(1 << source as u8)
+    }
+
+    /// Adds those of another set.
+    pub const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Its members, most trusted first.
+    pub fn iter(self) -> impl Iterator<Item = Source> {
+        Source::ALL.into_iter().filter(move |source| self.0 & (1 << *source as u8) != 0)
+    }
 }
 
 /// Something to be added to an app's sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     /// The protocol.
     pub protocol: Protocol,
     /// How far it went.
     pub scope: Scope,
-    /// Where to.
-    pub destination: Destination,
+    /// Where to; `None` for all that is not told apart.
+    pub destination: Option<Destination>,
+    /// What the name of the destination came from.
+    pub source: Source,
+    /// Whether another name would do as well.
+    pub is_ambiguous: bool,
     /// What is added.
     pub totals: Totals,
     /// When the socket was opened, in nanoseconds since boot.
@@ -40,18 +79,41 @@ pub struct DestinationSums {
     pub first_ns: u64,
     /// Last contact, in nanoseconds since boot.
     pub last_ns: u64,
+    /// What its name came from.
+    pub sources: Sources,
+    /// Whether another name would have done as well, at least once.
+    pub is_ambiguous: bool,
+    /// While it has series of its own in the metrics: what had been counted before, in `(other)`.
+    pub shown_since: Option<Totals>,
 }
 
 impl DestinationSums {
     fn new(contact: &Contact, now_ns: u64) -> Self {
-        let first_ns = contact.opened_ns.min(now_ns);
-        Self { totals: contact.totals, first_ns, last_ns: now_ns }
+        Self {
+            totals: contact.totals,
+            first_ns: contact.opened_ns.min(now_ns),
+            last_ns: now_ns,
+            sources: Sources::one(contact.source),
+            is_ambiguous: contact.is_ambiguous,
+            shown_since: None,
+        }
+    }
+
+    /// What its own series in the metrics show.
+    pub fn shown(&self) -> Option<Totals> {
+        self.shown_since.map(|since| self.totals.since(since))
     }
 
     fn merge(&mut self, other: &Self) {
         self.totals.add(other.totals);
         self.first_ns = self.first_ns.min(other.first_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
+        self.sources.add(other.sources);
+        self.is_ambiguous |= other.is_ambiguous;
+    }
+
+    fn bytes(&self) -> u64 {
+        self.totals.tx.bytes.saturating_add(self.totals.rx.bytes)
     }
 }
 
@@ -60,7 +122,9 @@ impl DestinationSums {
 pub struct Entry {
     identity: Identity,
     classes: BTreeMap<(Protocol, Scope), Totals>,
-    destinations: BTreeMap<(IpAddr, Scope), DestinationSums>,
+    destinations: BTreeMap<Destination, DestinationSums>,
+    /// Destinations with series of their own in the metrics.
+    shown: usize,
     other: Option<DestinationSums>,
     first_ns: u64,
     last_ns: u64,
@@ -72,6 +136,7 @@ impl Entry {
             identity,
             classes: BTreeMap::new(),
             destinations: BTreeMap::new(),
+            shown: 0,
             other: None,
             first_ns: u64::MAX,
             last_ns: 0,
@@ -99,11 +164,14 @@ impl Entry {
     }
 
     /// Sums by destination, `(other)` last.
-    pub fn destinations(&self) -> impl Iterator<Item = (Destination, DestinationSums)> {
-        let known = self.destinations.iter();
-        known
-            .map(|((ip, scope), sums)| (Destination::Address(*ip, *scope), *sums))
-            .chain(self.other.map(|sums| (Destination::Other, sums)))
+    pub fn destinations(&self) -> impl Iterator<Item = (Option<&Destination>, &DestinationSums)> {
+        let known = self.destinations.iter().map(|(to, sums)| (Some(to), sums));
+        known.chain(self.other.as_ref().map(|sums| (None, sums)))
+    }
+
+    /// How many destinations are told apart.
+    pub(super) fn told_apart(&self) -> usize {
+        self.destinations.len()
     }
 
     pub(super) fn learn(&mut self, identity: &Identity) {
@@ -116,15 +184,12 @@ impl Entry {
         }
     }
 
-    pub(super) fn knows(&self, destination: Destination) -> bool {
-        match destination {
-            Destination::Address(ip, scope) => self.destinations.contains_key(&(ip, scope)),
-            Destination::Other => true,
-        }
+    pub(super) fn knows(&self, destination: Option<&Destination>) -> bool {
+        destination.is_none_or(|destination| self.destinations.contains_key(destination))
     }
 
-    /// Adds a contact; true when its destination is new.
-    pub(super) fn record(&mut self, contact: &Contact, now_ns: u64) -> bool {
+    /// Adds a contact; true when its destination is new. `shows` tells whether there is room for its series.
+    pub(super) fn record(&mut self, contact: &Contact, now_ns: u64, shows: bool) -> bool {
         let sums = DestinationSums::new(contact, now_ns);
         self.first_ns = self.first_ns.min(sums.first_ns);
         self.last_ns = self.last_ns.max(sums.last_ns);
@@ -133,23 +198,51 @@ impl Entry {
             known => known,
         };
         self.classes.entry((protocol, contact.scope)).or_default().add(contact.totals);
-        match contact.destination {
-            Destination::Other => {
-                self.fold(&sums);
-                false
-            }
-            Destination::Address(ip, scope) => {
-                let mut new = false;
-                self.destinations
-                    .entry((ip, scope))
-                    .and_modify(|known| known.merge(&sums))
-                    .or_insert_with(|| {
-                        new = true;
-                        sums
-                    });
-                new
-            }
+        let Some(destination) = &contact.destination else {
+            self.fold(&sums);
+            return false;
+        };
+        if let Some(known) = self.destinations.get_mut(destination) {
+            known.merge(&sums);
+            return false;
         }
+        let shown_since = shows.then(Totals::default);
+        self.shown += usize::from(shows);
+        self.destinations.insert(destination.clone(), DestinationSums { shown_since, ..sums });
+        true
+    }
+
+    /// Destinations with series of their own.
+    pub(super) fn shown(&self) -> usize {
+        self.shown
+    }
+
+    /// Gives series of its own to the largest destination that has none, if it is twice as large as the
+    /// smallest that has some, which loses them, or if there is room for more. Whether one was gained.
+    pub(super) fn promote(&mut self, has_room: bool) -> bool {
+        let hidden = self.destinations.iter().filter(|(_, sums)| sums.shown_since.is_none());
+        let Some((largest, bytes)) = hidden
+            .max_by_key(|(_, sums)| sums.bytes())
+            .map(|(to, sums)| (to.clone(), sums.bytes()))
+        else {
+            return false;
+        };
+        if !has_room {
+            let shown = self.destinations.values_mut().filter(|sums| sums.shown_since.is_some());
+            let Some(smallest) = shown.min_by_key(|sums| sums.bytes()) else {
+                return false;
+            };
+            if bytes / 2 <= smallest.bytes() {
+                return false;
+            }
+            smallest.shown_since = None;
+        }
+        if let Some(sums) = self.destinations.get_mut(&largest) {
+            // What it had is in `(other)` already and stays there: counters never go back.
+            sums.shown_since = Some(sums.totals);
+        }
+        self.shown += usize::from(has_room);
+        has_room
     }
 
     fn fold(&mut self, sums: &DestinationSums) {
@@ -177,6 +270,7 @@ impl Entry {
             !fold
         });
         for sums in &folded {
+            self.shown -= usize::from(sums.shown_since.is_some());
             self.fold(sums);
         }
         folded.len()

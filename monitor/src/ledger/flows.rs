@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use monitor_ebpf::SettledKey;
 
 use super::{Slot, Totals};
 use crate::event::{Counters, Datagram, Flow, Peer, Protocol, Settled, SocketKind};
+use crate::naming::{Hello, Name};
 
 /// A closed socket is kept until nothing passed for so long: what it still had to send has left.
 const LINGER_NS: u64 = 10_000_000_000;
@@ -27,11 +29,25 @@ const SUSPECT_NS: u64 = 600_000_000_000;
 /// Sockets remembered after they left the table, so that a late packet finds its app.
 const RETIRED_MAX: usize = 4_096;
 
+/// What is known of where a flow goes.
+#[derive(Clone, Debug, Default)]
+pub enum Target {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// What it said first.
+    Said(Arc<Hello>),
+    /// Its name, which stays.
+    Named(Arc<Name>),
+}
+
 /// A socket at the last look.
 #[derive(Clone, Debug)]
 struct Socket {
     app: Option<Slot>,
     local: bool,
+    /// Where its first peer is.
+    target: Target,
     /// The first CPU's counters, which are the only ones where CPUs share them.
     first: Known,
     /// The other CPUs'.
@@ -52,8 +68,9 @@ struct Known {
 }
 
 /// A further peer of a socket at the last look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct KnownPeer {
+    target: Target,
     counters: Counters,
     changed_ns: u64,
     drain: u64,
@@ -61,6 +78,23 @@ struct KnownPeer {
 
 /// Key of a further peer: cookie, peer and interface.
 type PeerKey = (u64, Option<Peer>, u32);
+
+/// A socket that left the table.
+#[derive(Clone, Debug)]
+struct Retired {
+    app: Option<Slot>,
+    local: bool,
+    target: Target,
+}
+
+/// One of a socket's peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The first.
+    First,
+    /// A further one.
+    Further(Option<Peer>, u32),
+}
 
 /// What became of a socket or a peer since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +155,7 @@ pub struct FlowBook {
     peers: BTreeMap<PeerKey, KnownPeer>,
     /// Sums over settled sockets, and the look in which they were last seen.
     settled: BTreeMap<[u8; SettledKey::SIZE], (Totals, u64)>,
-    retired: ByCookie<(Option<Slot>, bool)>,
+    retired: ByCookie<Retired>,
     retired_order: VecDeque<u64>,
     drain: u64,
 }
@@ -149,8 +183,36 @@ impl FlowBook {
     /// network namespace.
     pub fn app(&self, cookie: u64) -> Option<(Slot, bool)> {
         let socket = self.sockets.get(&cookie).map(|socket| (socket.app, socket.local));
-        let (app, local) = socket.or_else(|| self.retired.get(&cookie).copied())?;
+        let retired = || self.retired.get(&cookie).map(|retired| (retired.app, retired.local));
+        let (app, local) = socket.or_else(retired)?;
         Some((app?, local))
+    }
+
+    /// Where a peer of a socket is, as far as that is known.
+    pub fn target(&self, cookie: u64, which: Which) -> Target {
+        let target = match which {
+            Which::First => match self.sockets.get(&cookie) {
+                Some(socket) => Some(&socket.target),
+                None => self.retired.get(&cookie).map(|retired| &retired.target),
+            },
+            Which::Further(peer, ifindex) => {
+                self.peers.get(&(cookie, peer, ifindex)).map(|peer| &peer.target)
+            }
+        };
+        target.cloned().unwrap_or_default()
+    }
+
+    /// Notes where a peer of a socket is.
+    pub fn aim(&mut self, cookie: u64, which: Which, target: Target) {
+        let known = match which {
+            Which::First => self.sockets.get_mut(&cookie).map(|socket| &mut socket.target),
+            Which::Further(peer, ifindex) => {
+                self.peers.get_mut(&(cookie, peer, ifindex)).map(|peer| &mut peer.target)
+            }
+        };
+        if let Some(known) = known {
+            *known = target;
+        }
     }
 
     /// Whether a socket was seen in the present look or the one before.
@@ -180,11 +242,13 @@ impl FlowBook {
 
     /// Takes a look at a socket, as CPU `lane` counted it: what was added.
     pub fn flow(&mut self, flow: &Flow, lane: u16, now_ns: u64) -> Totals {
-        let retired = self.retired.get(&flow.cookie).copied();
+        let retired = self.retired.get(&flow.cookie);
+        let is_retired = retired.is_some();
         let drain = self.drain;
         let socket = self.sockets.entry(flow.cookie).or_insert_with(|| Socket {
-            app: retired.and_then(|(app, _)| app),
-            local: retired.is_none_or(|(_, local)| local),
+            app: retired.and_then(|retired| retired.app),
+            local: retired.is_none_or(|retired| retired.local),
+            target: retired.map(|retired| retired.target.clone()).unwrap_or_default(),
             first: Known::default(),
             more: Vec::new(),
             changed_ns: now_ns,
@@ -193,7 +257,7 @@ impl FlowBook {
             drain,
         });
         socket.drain = drain;
-        let opened = retired.is_some()
+        let opened = is_retired
             || socket.lanes().any(|known| known.opened == Some(flow.peer))
             || self.peers.contains_key(&(flow.cookie, Some(flow.peer), flow.peer.ifindex));
         let Some(known) = socket.lane(lane) else {
@@ -234,7 +298,8 @@ impl FlowBook {
         let Some(socket) = self.sockets.remove(&cookie) else {
             return;
         };
-        if self.retired.insert(cookie, (socket.app, socket.local)).is_none() {
+        let Socket { app, local, target, .. } = socket;
+        if self.retired.insert(cookie, Retired { app, local, target }).is_none() {
             self.retired_order.push_back(cookie);
         }
         if self.retired_order.len() > RETIRED_MAX
@@ -248,8 +313,8 @@ impl FlowBook {
     /// comes back when it is heard of again, so silence is enough.
     pub fn datagram(&mut self, datagram: &Datagram, now_ns: u64) -> (Totals, Fate) {
         let key = (datagram.cookie, datagram.peer, datagram.ifindex);
-        let before = self.peers.get(&key).copied();
-        let mut counters = before.map_or_else(Counters::default, |before| before.counters);
+        let before = self.peers.get(&key).map(|before| (before.counters, before.changed_ns));
+        let mut counters = before.map_or_else(Counters::default, |(counters, _)| counters);
         let added = datagram.counters.since(counters);
         counters.add(added);
         let mut totals = Totals { tx: added.tx, rx: added.rx, ..Totals::default() };
@@ -263,7 +328,7 @@ impl FlowBook {
             totals.connections = u64::from(!datagram.inbound);
         }
         let changed_ns = match before {
-            Some(before) if added.is_zero() => before.changed_ns,
+            Some((_, changed_ns)) if added.is_zero() => changed_ns,
             _ => now_ns,
         };
         let linger = if socket.is_some() { PEER_LINGER_NS } else { QUIET_NS };
@@ -271,8 +336,10 @@ impl FlowBook {
             self.peers.remove(&key);
             return (totals, Fate::Finished);
         }
-        let known = KnownPeer { counters, changed_ns, drain: self.drain };
-        self.peers.insert(key, known);
+        let drain = self.drain;
+        let known = KnownPeer { target: Target::Unknown, counters, changed_ns, drain };
+        let known = self.peers.entry(key).or_insert(known);
+        (known.counters, known.changed_ns, known.drain) = (counters, changed_ns, drain);
         (totals, Fate::Stays)
     }
 }

@@ -9,8 +9,8 @@ pub mod totals;
 
 use std::collections::BTreeMap;
 
-pub use entry::{Contact, Destination, DestinationSums, Entry};
-pub use flows::FlowBook;
+pub use entry::{Contact, Destination, DestinationSums, Entry, Sources};
+pub use flows::{FlowBook, Target, Which};
 pub use totals::Totals;
 
 use crate::identity::{App, Identity, Rung};
@@ -22,11 +22,22 @@ pub struct Limits {
     pub apps_max: usize,
     /// Destinations of all apps together, the apps' own `(other)`s not counted.
     pub destinations_max: usize,
+    /// Destinations of one app that have series of their own in the metrics.
+    pub shown_per_app_max: usize,
+    /// Destinations of all apps together that have series of their own in the metrics.
+    pub shown_max: usize,
 }
 
 /// An app's place in the ledger. Apps never leave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(usize);
+
+impl Slot {
+    /// Its number, counted up from 0.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
 
 /// Sums by app and destination.
 #[derive(Debug)]
@@ -37,6 +48,7 @@ pub struct Ledger {
     /// The slot of `(other)`, once something went there.
     other: Option<Slot>,
     destinations: usize,
+    shown: usize,
     apps_capped: u64,
     destinations_capped: u64,
 }
@@ -50,6 +62,7 @@ impl Ledger {
             index: BTreeMap::new(),
             other: None,
             destinations: 0,
+            shown: 0,
             apps_capped: 0,
             destinations_capped: 0,
         }
@@ -93,23 +106,42 @@ impl Ledger {
         let Some(entry) = self.entries.get(slot.0) else {
             return;
         };
-        let known = entry.knows(contact.destination);
+        let known = entry.knows(contact.destination.as_ref());
         if !known && self.destinations >= self.limits.destinations_max {
             self.make_room();
         }
-        if let Some(entry) = self.entries.get_mut(slot.0)
-            && entry.record(contact, now_ns)
-        {
+        let has_room = !known && self.shown < self.limits.shown_max;
+        let Some(entry) = self.entries.get_mut(slot.0) else {
+            return;
+        };
+        let shows = has_room && entry.shown() < self.limits.shown_per_app_max;
+        if entry.record(contact, now_ns, shows) {
             self.destinations += 1;
+            self.shown += usize::from(shows);
+        }
+    }
+
+    /// Lets a large destination of each app take the place of a small one in the metrics.
+    pub fn promote(&mut self) {
+        let Limits { shown_per_app_max, shown_max, .. } = self.limits;
+        for entry in &mut self.entries {
+            let shown = entry.shown();
+            if shown_per_app_max == 0 || shown == entry.told_apart() {
+                continue;
+            }
+            let has_room = shown < shown_per_app_max && self.shown < shown_max;
+            self.shown += usize::from(entry.promote(has_room));
         }
     }
 
     /// Folds the longest-silent destinations of the app that has most of them, an eighth at once, so
     /// that a scan pays for its own detail and nobody else's.
     fn make_room(&mut self) {
-        let largest = self.entries.iter_mut().max_by_key(|entry| entry.destinations().count());
+        let largest = self.entries.iter_mut().max_by_key(|entry| entry.told_apart());
         if let Some(entry) = largest {
+            let shown = entry.shown();
             let folded = entry.fold_silent(8);
+            self.shown = self.shown.saturating_sub(shown.saturating_sub(entry.shown()));
             self.destinations = self.destinations.saturating_sub(folded);
             self.destinations_capped = self.destinations_capped.saturating_add(folded as u64);
         }

@@ -7,6 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Protocol, Scope, Volume};
 use crate::identity::Kind;
+use crate::naming::{Place, Source};
+
+fn limits(apps_max: usize, destinations_max: usize) -> Limits {
+    Limits { apps_max, destinations_max, shown_per_app_max: 3, shown_max: 8 }
+}
 
 fn identity(app: u8) -> Identity {
     let app = App::new(Kind::Executable, &format!("app{app}"));
@@ -16,12 +21,21 @@ fn identity(app: u8) -> Identity {
 fn contact(destination: Destination, bytes: u32) -> Contact {
     let tx = Volume { bytes: bytes.into(), packets: 1 };
     let totals = Totals { tx, connections: 1, ..Totals::default() };
-    Contact { protocol: Protocol::Tcp, scope: Scope::Internet, destination, totals, opened_ns: 5 }
+    Contact {
+        protocol: Protocol::Tcp,
+        scope: Scope::Internet,
+        destination: Some(destination),
+        source: Source::Dns,
+        is_ambiguous: false,
+        totals,
+        opened_ns: 5,
+    }
 }
 
 fn address(number: u16) -> Destination {
     let [a, b] = number.to_be_bytes();
-    Destination::Address(IpAddr::V4(Ipv4Addr::new(198, 18, a, b)), Scope::Internet)
+    let place = Place::Address(IpAddr::V4(Ipv4Addr::new(198, 18, a, b)));
+    Destination { place, company: None, behaviour: None, scope: Scope::Internet }
 }
 
 fn sum(ledger: &Ledger) -> (Totals, Totals) {
@@ -42,7 +56,7 @@ proptest! {
         apps_max in 1_usize..10,
         destinations_max in 1_usize..40,
     ) {
-        let mut ledger = Ledger::new(Limits { apps_max, destinations_max });
+        let mut ledger = Ledger::new(limits(apps_max, destinations_max));
         let mut expected = Totals::default();
         for (time, (app, destination, bytes)) in contacts.iter().enumerate() {
             let slot = ledger.slot(&identity(*app));
@@ -53,7 +67,7 @@ proptest! {
         prop_assert_eq!(sum(&ledger), (expected, expected));
         prop_assert!(ledger.entries().len() <= apps_max + 1);
         let shown = ledger.entries().iter().flat_map(Entry::destinations);
-        let addresses = shown.filter(|(to, _)| *to != Destination::Other).count();
+        let addresses = shown.filter(|(to, _)| to.is_some()).count();
         prop_assert!(addresses <= destinations_max, "{} addresses", addresses);
     }
 
@@ -62,7 +76,7 @@ proptest! {
     fn an_apps_sums_only_grow(
         contacts in prop::collection::vec((0_u8..4, 0_u16..50, any::<u16>()), 1..200),
     ) {
-        let mut ledger = Ledger::new(Limits { apps_max: 2, destinations_max: 3 });
+        let mut ledger = Ledger::new(limits(2, 3));
         let mut seen: Vec<u64> = Vec::new();
         for (time, (app, destination, bytes)) in contacts.iter().enumerate() {
             let slot = ledger.slot(&identity(*app));
@@ -83,7 +97,7 @@ proptest! {
 
 #[test]
 fn a_scan_folds_its_own_detail() {
-    let mut ledger = Ledger::new(Limits { apps_max: 4, destinations_max: 64 });
+    let mut ledger = Ledger::new(limits(4, 64));
     let quiet = ledger.slot(&identity(1));
     ledger.record(quiet, &contact(address(1), 10), 0);
     let scanner = ledger.slot(&identity(2));
@@ -92,7 +106,7 @@ fn a_scan_folds_its_own_detail() {
     }
     let [quiet, scanner] = ledger.entries() else { unreachable!("two apps") };
     assert_eq!(quiet.destinations().count(), 1, "the quiet app keeps its destination");
-    assert!(quiet.destinations().all(|(to, _)| to == address(1)));
+    assert!(quiet.destinations().all(|(to, _)| to == Some(&address(1))));
     assert!(scanner.destinations().count() <= 64);
     let shown = scanner.destinations().count() as u64 - 1;
     assert_eq!(ledger.destinations_capped(), 10_000 - shown);
@@ -100,7 +114,7 @@ fn a_scan_folds_its_own_detail() {
 
 #[test]
 fn first_and_last_contact_survive_folding() {
-    let mut ledger = Ledger::new(Limits { apps_max: 1, destinations_max: 1 });
+    let mut ledger = Ledger::new(limits(1, 1));
     let slot = ledger.slot(&identity(1));
     ledger.record(slot, &contact(address(1), 1), 100);
     ledger.record(slot, &contact(address(2), 1), 200);
@@ -113,7 +127,7 @@ fn first_and_last_contact_survive_folding() {
 
 #[test]
 fn a_better_rung_replaces_a_worse_one() {
-    let mut ledger = Ledger::new(Limits { apps_max: 4, destinations_max: 4 });
+    let mut ledger = Ledger::new(limits(4, 4));
     let mut worse = identity(1);
     worse.rung = Rung::Comm;
     ledger.slot(&worse);

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::catalogue::Transport;
 use super::name::{Known, Level, Source};
 use super::quic::{Initials, Progress};
 use super::stream::Stream;
 use super::tls::{self, ClientHello, TlsError};
-use super::{Host, http};
+use super::{Host, http, name};
 use crate::event::{Content, Sample};
 
 /// Streams that are put together at the same time, and connections of QUIC.
@@ -236,6 +237,7 @@ fn http_host(stream: &Stream, level: Level) -> Read {
 
 fn heard(host: Option<&Host>, is_cover: bool, source: Source, level: Level) -> Hello {
     let known = host.map(|host| Known::of(host, level));
-    let is_resolver = known.as_ref().is_some_and(|known| known.candidates.is_resolver());
+    let behaviour = known.as_ref().and_then(|known| known.candidates.pick(443, Transport::Tcp));
+    let is_resolver = behaviour.is_some_and(name::is_resolver);
     Hello { source, known, is_cover, is_resolver }
 }

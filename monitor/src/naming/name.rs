@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::catalogue::{BehaviourId, Candidates, Transport};
+use super::catalogue::{BehaviourId, Candidates, Category, Transport};
 use super::company::{self, CompanyId};
 use super::domain::{self, Domain};
 use super::{Host, HostName};
@@ -170,7 +170,7 @@ impl Source {
 }
 
 /// What is left of a host once it was redacted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Where it is.
     pub place: Place,
@@ -213,6 +213,11 @@ impl Known {
     }
 }
 
+/// Whether a behaviour is that of an encrypted resolver: who uses one asks where nobody sees it.
+pub fn is_resolver(behaviour: BehaviourId) -> bool {
+    behaviour.behaviour().category == Category::Dns
+}
+
 /// The name of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -226,6 +231,8 @@ pub struct Name {
     pub source: Source,
     /// Whether other names would do as well.
     pub is_ambiguous: bool,
+    /// Why there is none.
+    pub reason: Option<Reason>,
 }
 
 impl Name {
@@ -238,17 +245,12 @@ impl Name {
             behaviour,
             source,
             is_ambiguous: false,
+            reason: None,
         }
     }
 
     /// No name at all.
-    pub const fn none(place: Place) -> Self {
-        Self {
-            place,
-            company: None,
-            behaviour: None,
-            source: Source::None,
-            is_ambiguous: false,
-        }
+    pub const fn none(place: Place, source: Source, reason: Option<Reason>) -> Self {
+        Self { place, company: None, behaviour: None, source, is_ambiguous: false, reason }
     }
 }

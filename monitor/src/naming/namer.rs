@@ -311,7 +311,7 @@ impl Namer {
         let is_dns = matches!(subject.protocol, Protocol::Tcp | Protocol::Udp);
         if subject.port == DNS_PORT && is_dns {
             let place = if self.level == Level::Counts { Place::Any } else { Place::NameServer };
-            return Name { source: Source::Port, ..Name::none(place) };
+            return Name::none(place, Source::Port, None);
         }
         let reason = match (subject.hello, subject.excuse) {
             (Some(hello), _) if hello.is_cover => Reason::Ech,
@@ -325,13 +325,14 @@ impl Namer {
     }
 
     fn none(&self, subject: &Subject<'_>, reason: Reason) -> Name {
-        Name::none(match self.level {
+        let place = match self.level {
             Level::Counts => Place::Any,
             Level::Hosts => Place::Address(subject.address),
             Level::Companies | Level::Domains => match subject.scope {
                 Scope::Internet => Place::Unnamed(reason),
                 Scope::Loopback | Scope::Link | Scope::Lan => Place::Local,
             },
-        })
+        };
+        Name::none(place, Source::None, Some(reason))
     }
 }

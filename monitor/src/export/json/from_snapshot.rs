@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    App, Class, Destination, Document, Health, Hook, Interface, Map, Over, Totals, VERSION,
+    App, Class, Destination, Document, Health, Hook, Interface, Map, Over, Share, Totals, VERSION,
 };
 use crate::event::Volume;
-use crate::export::snapshot::{self, AppRow, ClassRow, DestinationRow, InterfaceRow, Snapshot};
+use crate::export::snapshot::{
+    self, AppRow, ClassRow, DestinationRow, InterfaceRow, ShareRow, Snapshot,
+};
 use crate::ledger;
+use crate::naming::Place;
+use crate::naming::catalogue::BehaviourId;
 
 impl From<&Snapshot> for Document {
     fn from(snapshot: &Snapshot) -> Self {
@@ -16,6 +20,7 @@ impl From<&Snapshot> for Document {
             taken_unix_ms: snapshot.taken_unix_ms,
             started_unix_ms: snapshot.health.started_unix_ms,
             apps: snapshot.apps.iter().map(App::from).collect(),
+            names: snapshot.shares.iter().map(Share::from).collect(),
             interfaces: snapshot.interfaces.iter().map(Interface::from).collect(),
             health: Health::from(&snapshot.health),
         }
@@ -50,15 +55,16 @@ impl From<&ClassRow> for Class {
 
 impl From<&DestinationRow> for Destination {
     fn from(row: &DestinationRow) -> Self {
-        let (address, scope) = match row.destination {
-            snapshot::Destination::Address(address, scope) => {
-                (Some(address.to_string()), Some(scope.label().into()))
-            }
-            snapshot::Destination::Other => (None, None),
-        };
+        let destination = row.destination.as_ref();
+        let behaviour = destination.and_then(|to| to.behaviour).map(BehaviourId::behaviour);
         Self {
-            address,
-            scope,
+            name: destination.map_or_else(|| Place::Other.label(), |to| to.place.label()),
+            company: destination.and_then(|to| to.company).map(|company| company.name().into()),
+            behaviour: behaviour.map(|behaviour| behaviour.id.into()),
+            behaviour_name: behaviour.map(|behaviour| behaviour.name.into()),
+            scope: destination.map(|to| to.scope.label().into()),
+            sources: row.sources.iter().map(|source| source.label().into()).collect(),
+            ambiguous: row.is_ambiguous,
             totals: row.totals.into(),
             first_seen_unix_ms: row.first_seen_unix_ms,
             last_seen_unix_ms: row.last_seen_unix_ms,
@@ -76,6 +82,18 @@ impl From<ledger::Totals> for Totals {
             connections: totals.connections,
             accepted: totals.accepted,
             failures: totals.failures,
+        }
+    }
+}
+
+impl From<&ShareRow> for Share {
+    fn from(row: &ShareRow) -> Self {
+        Self {
+            source: row.source.label().into(),
+            reason: row.reason.map(|reason| reason.code().into()),
+            scope: row.scope.label().into(),
+            sent_bytes: row.tx.bytes,
+            received_bytes: row.rx.bytes,
         }
     }
 }
@@ -120,6 +138,11 @@ impl From<&snapshot::Health> for Health {
             over: health.over.iter().map(over).collect(),
             apps_capped: health.apps_capped,
             destinations_capped: health.destinations_capped,
+            samples_lost: health.samples_lost,
+            samples_misread: health.names.misread,
+            answers_unasked: health.names.unasked,
+            addresses: health.names.addresses,
+            addresses_evicted: health.names.addresses_evicted,
             drains: health.drains,
             drain_microseconds_sum: microseconds(health.drain_seconds_sum),
             drain_microseconds_last: microseconds(health.drain_seconds_last),

@@ -11,6 +11,7 @@ use prometheus::{Encoder, TextEncoder, proto};
 use super::Snapshot;
 use series::Apps;
 
+mod destinations;
 mod series;
 mod table;
 

@@ -7,6 +7,7 @@ use crate::export::snapshot::{AppRow, Snapshot};
 use crate::identity::{App, Kind, Rung};
 use crate::ledger::Totals;
 
+use super::destinations::Destinations;
 use super::table::{SERIES_PER_APP, SERIES_PER_CLASS};
 
 /// Bytes a label value keeps; the end of a longer one is cut off and shown as `…`. Without a bound,
@@ -66,6 +67,7 @@ pub(super) struct AppSeries<'a> {
     pub(super) first_seen_unix_ms: u64,
     pub(super) last_seen_unix_ms: u64,
     pub(super) classes: Classes,
+    pub(super) destinations: Destinations,
 }
 
 impl<'a> AppSeries<'a> {
@@ -82,6 +84,7 @@ impl<'a> AppSeries<'a> {
             first_seen_unix_ms: row.first_seen_unix_ms,
             last_seen_unix_ms: row.last_seen_unix_ms,
             classes,
+            destinations: Destinations::new(&row.destinations),
         }
     }
 
@@ -96,6 +99,7 @@ impl<'a> AppSeries<'a> {
             first_seen_unix_ms: row.first_seen_unix_ms,
             last_seen_unix_ms: row.last_seen_unix_ms,
             classes: Classes::default(),
+            destinations: Destinations::default(),
         }
     }
 
@@ -103,6 +107,7 @@ impl<'a> AppSeries<'a> {
         self.first_seen_unix_ms = self.first_seen_unix_ms.min(other.first_seen_unix_ms);
         self.last_seen_unix_ms = self.last_seen_unix_ms.max(other.last_seen_unix_ms);
         self.classes.add(&other.classes);
+        self.destinations.merge(&other.destinations);
     }
 }
 

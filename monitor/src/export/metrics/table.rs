@@ -1,10 +1,13 @@
 //! The metrics: one table, from which the collector and METRICS.md are made. No other place spells
 //! a metric's name.
 
-use crate::event::Volume;
-use crate::export::snapshot::InterfaceRow;
+use crate::event::{Scope, Volume};
+use crate::export::snapshot::{InterfaceRow, ShareRow};
 use crate::ledger::Totals;
+use crate::naming::Reason;
+use crate::naming::company::CompanyId;
 
+use super::destinations::DestinationSeries;
 use super::series::{AppSeries, PROTOCOLS, SCOPES};
 use super::{Samples, View};
 
@@ -90,6 +93,17 @@ labels! {
     Name = "name",
     /// The name of the app's icon in the icon theme, or empty.
     Icon = "icon",
+    /// Where to, as far as `detail` in the configuration tells: a registrable domain, a host, a company, or
+    /// a fixed text: `(local)` the local network, `(ip)` an address in place of a name, `(name server)`,
+    /// `(unknown company)`, `(any)`, `(unnamed:REASON)` no name, and `(other)` all that found no room.
+    Destination = "destination",
+    /// The company behind the destination, or empty.
+    Company = "company",
+    /// The id of the documented behaviour that the traffic matches (BEHAVIOURS.md), or empty.
+    Behaviour = "behaviour",
+    /// What names came from, most trusted first: `dns` (a name server's answer to the app), `tls_sni`,
+    /// `quic_sni`, `http_host`, `dns_others` (its answer to another app), `port` or `none`.
+    Source = "source",
     /// The network interface.
     Device = "device",
     /// Why bytes have no app. Of an interface: `link_headers` for what the link adds to each packet
@@ -97,7 +111,10 @@ labels! {
     Cause = "cause",
     /// `transmit` or `receive`.
     Direction = "direction",
-    /// What was wrong with a record: `truncated` or `unknown`.
+    /// Why something is not known. Of a record: `truncated` or `unknown`. Of a name: `inbound` (the peer
+    /// opened the flow), `lost` (a sample was lost), `ech` (encrypted), `doh` (asked for where nobody
+    /// sees it), `no_sni`, `before_start` (older than the agent), `early` (nothing said yet),
+    /// `no_dns_seen`, or empty where there is a name.
     Reason = "reason",
     /// The eBPF map.
     Map = "map",
@@ -109,6 +126,15 @@ labels! {
 
 const PER_CLASS: &[Label] = &[Label::App, Label::Kind, Label::Protocol, Label::Scope];
 const PER_APP: &[Label] = &[Label::App, Label::Kind];
+const PER_DESTINATION: &[Label] = &[
+    Label::App,
+    Label::Kind,
+    Label::Destination,
+    Label::Company,
+    Label::Behaviour,
+    Label::Scope,
+];
+const PER_SOURCE: &[Label] = &[Label::Source, Label::Reason, Label::Scope];
 const PER_DEVICE: &[Label] = &[Label::Device];
 const PER_DEVICE_CAUSE: &[Label] = &[Label::Device, Label::Cause];
 
@@ -125,6 +151,10 @@ const fn series(by_class: bool) -> usize {
     while let [metric, others @ ..] = rest {
         rest = others;
         if let [Label::App, more @ ..] = metric.labels {
+            if matches!(more, [Label::Kind, Label::Destination, ..]) {
+                // They have a bound of their own.
+                continue;
+            }
             let is_by_class = matches!(more, [Label::Kind, Label::Protocol, ..]);
             count += (is_by_class == by_class) as usize;
         }
@@ -175,6 +205,31 @@ metrics! {
         "When the agent last saw the app on the network, since the Unix epoch.",
         |view, out| per_app(view, out, |app| seconds(app.last_seen_unix_ms));
 
+    Counter "sortie_destination_transmit_bytes_total" PER_DESTINATION,
+        "Bytes of the IP packets the app sent to the destination, headers included.",
+        |view, out| per_destination(view, out, |to| number(to.totals.tx.bytes));
+    Counter "sortie_destination_receive_bytes_total" PER_DESTINATION,
+        "Bytes of the IP packets the app received from the destination, headers included.",
+        |view, out| per_destination(view, out, |to| number(to.totals.rx.bytes));
+    Counter "sortie_destination_connections_total" PER_DESTINATION,
+        "Connections the app opened to the destination.",
+        |view, out| per_destination(view, out, |to| number(to.totals.connections));
+    Gauge "sortie_destination_first_seen_timestamp_seconds" PER_DESTINATION,
+        "When the agent first saw traffic between app and destination, since the Unix epoch.",
+        |view, out| per_destination(view, out, |to| seconds(to.first_seen_unix_ms));
+    Gauge "sortie_destination_last_seen_timestamp_seconds" PER_DESTINATION,
+        "When the agent last saw traffic between app and destination, since the Unix epoch.",
+        |view, out| per_destination(view, out, |to| seconds(to.last_seen_unix_ms));
+    Gauge "sortie_destination_series_capped" &[],
+        "Destinations that have no series of their own and are part of (other).",
+        |view, out| out.count(view.apps.rows.iter().map(|app| app.destinations.capped).sum());
+    Counter "sortie_naming_transmit_bytes_total" PER_SOURCE,
+        "Bytes sent, by what the name of their destination came from.",
+        |view, out| per_source(view, out, |row| row.tx.bytes);
+    Counter "sortie_naming_receive_bytes_total" PER_SOURCE,
+        "Bytes received, by what the name of their destination came from.",
+        |view, out| per_source(view, out, |row| row.rx.bytes);
+
     Counter "sortie_interface_transmit_bytes_total" PER_DEVICE,
         "Bytes the interface sent since the agent started, link headers included, as the kernel \
          counts them.",
@@ -215,6 +270,24 @@ metrics! {
             out.push(&["truncated"], number(view.snapshot.health.records_truncated));
             out.push(&["unknown"], number(view.snapshot.health.records_unknown));
         };
+    Counter "sortie_samples_lost_total" &[],
+        "Samples of what flows sent first that the kernel had to drop because their ring was full.",
+        |view, out| out.count(view.snapshot.health.samples_lost);
+    Counter "sortie_samples_misread_total" &[],
+        "Samples that could not be read as what they were taken for.",
+        |view, out| out.count(view.snapshot.health.names.misread);
+    Counter "sortie_samples_unfinished_total" &[],
+        "Hellos of which the rest never came, or found no room.",
+        |view, out| out.count(view.snapshot.health.names.unfinished);
+    Counter "sortie_dns_answers_unasked_total" &[],
+        "Answers of name servers that nobody had asked for, and that therefore name nothing.",
+        |view, out| out.count(view.snapshot.health.names.unasked);
+    Gauge "sortie_dns_addresses" &[],
+        "Addresses that names are remembered for.",
+        |view, out| out.count(view.snapshot.health.names.addresses);
+    Counter "sortie_dns_addresses_evicted_total" &[],
+        "Addresses that were forgotten before their time, for want of room.",
+        |view, out| out.count(view.snapshot.health.names.addresses_evicted);
     Gauge "sortie_map_entries" &[Label::Map],
         "Entries in the eBPF map.",
         |view, out| for (map, used, _) in &view.snapshot.health.maps {
@@ -277,6 +350,33 @@ fn per_class(view: &View<'_>, out: &mut Samples, value: fn(&Totals) -> u64) {
 fn per_app(view: &View<'_>, out: &mut Samples, value: fn(&AppSeries<'_>) -> f64) {
     for app in &view.apps.rows {
         out.push(&[&app.app, app.kind.label()], value(app));
+    }
+}
+
+fn per_destination(
+    view: &View<'_>,
+    out: &mut Samples,
+    value: fn(&DestinationSeries) -> f64,
+) {
+    for app in &view.apps.rows {
+        for to in app.destinations.iter() {
+            let labels = [
+                &*app.app,
+                app.kind.label(),
+                &to.destination,
+                to.company.map_or("", CompanyId::name),
+                to.behaviour.map_or("", |behaviour| behaviour.behaviour().id),
+                to.scope.map_or("", Scope::label),
+            ];
+            out.push(&labels, value(to));
+        }
+    }
+}
+
+fn per_source(view: &View<'_>, out: &mut Samples, value: fn(&ShareRow) -> u64) {
+    for row in &view.snapshot.shares {
+        let reason = row.reason.map_or("", Reason::code);
+        out.push(&[row.source.label(), reason, row.scope.label()], number(value(row)));
     }
 }
 
