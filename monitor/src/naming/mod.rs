@@ -4,6 +4,9 @@
 //! and total: bytes, hosts and times come in as arguments, and nothing that is hostile can panic it.
 
 pub mod catalogue;
+pub mod company;
+pub mod domain;
 pub mod host;
+mod names;
 
 pub use host::{Host, HostName};
