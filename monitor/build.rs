@@ -10,28 +10,74 @@ use std::{
 
 #[path = "build/catalogue/mod.rs"]
 mod catalogue;
+#[path = "build/companies.rs"]
+mod companies;
+#[path = "build/names.rs"]
+mod names;
+#[path = "build/suffixes.rs"]
+mod suffixes;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(variable("OUT_DIR")?);
-    behaviours(&out.join("behaviours.rs"))?;
+    println!("cargo::rerun-if-changed=data");
+    println!("cargo::rerun-if-changed=src/naming/catalogue/terms.rs");
+    for table in [behaviours, public_suffixes, companies] {
+        if let Err(Refusal(objections)) = table(&out) {
+            objections.iter().for_each(|objection| println!("cargo::error={objection}"));
+        }
+    }
     programs(&out.join("programs.o"))
 }
 
-/// The catalogue of behaviours as Rust. What is wrong with its data ends the build.
-fn behaviours(out: &Path) -> io::Result<()> {
-    const FILE: &str = "data/behaviours.toml";
-    println!("cargo::rerun-if-changed={FILE}");
-    println!("cargo::rerun-if-changed=src/naming/catalogue/terms.rs");
-    let file = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join(FILE);
-    match catalogue::compile(&format!("monitor/{FILE}"), &fs::read_to_string(file)?) {
-        Ok(source) => fs::write(out, source),
-        Err(objections) => {
-            objections.iter().for_each(|objection| println!("cargo::error={objection}"));
-            Ok(())
-        }
+/// What is wrong with the data, a line each. It ends the build.
+struct Refusal(Vec<String>);
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self(vec![error.to_string()])
     }
+}
+
+impl From<String> for Refusal {
+    fn from(objection: String) -> Self {
+        Self(vec![objection])
+    }
+}
+
+/// The catalogue of behaviours.
+fn behaviours(out: &Path) -> Result<(), Refusal> {
+    let source = catalogue::compile("monitor/data/behaviours.toml", &data("behaviours.toml")?);
+    Ok(fs::write(out.join("behaviours.rs"), source.map_err(Refusal)?)?)
+}
+
+/// The public-suffix list.
+fn public_suffixes(out: &Path) -> Result<(), Refusal> {
+    let file = "monitor/data/public_suffixes.txt";
+    let names = suffixes::names(&data("public_suffixes.txt")?);
+    let table = names.and_then(|names| names::table(&names));
+    let table = table.map_err(|objection| format!("{file}: {objection}"))?;
+    Ok(fs::write(out.join("public_suffixes.bin"), table)?)
+}
+
+/// The companies behind domains.
+fn companies(out: &Path) -> Result<(), Refusal> {
+    let (listed, own) = (data("companies.tsv")?, data("companies-own.tsv")?);
+    let lists =
+        [("monitor/data/companies.tsv", &*listed), ("monitor/data/companies-own.tsv", &*own)];
+    let companies = companies::read(&lists).map_err(Refusal)?;
+    fs::write(out.join("companies.bin"), names::table(&companies.domains)?)?;
+    Ok(fs::write(out.join("companies.rs"), companies.source()?)?)
+}
+
+/// The text of a file of data.
+fn data(name: &str) -> io::Result<String> {
+    let file = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("data").join(name);
+    let explain = |error: io::Error| {
+        io::Error::new(error.kind(), format!("cannot read {}: {error}", file.display()))
+    };
+    fs::read_to_string(&file).map_err(explain)
 }
 
 /// The eBPF object of this build, or an empty one.

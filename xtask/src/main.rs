@@ -5,6 +5,7 @@
 mod agent;
 mod apt;
 mod bench;
+mod data;
 mod doctor;
 mod e2e;
 mod ebpf;
@@ -37,6 +38,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Build(options) => agent::run(options)?,
         Task::Doctor => return doctor::run(),
         Task::Tidy => tidy::run()?,
+        Task::Data => data::run()?,
         Task::Bench(arguments) => bench::run(arguments)?,
     }
     Ok(ExitCode::SUCCESS)

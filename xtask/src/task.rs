@@ -17,6 +17,7 @@ pub(crate) enum Task {
     Build(agent::Options),
     Doctor,
     Tidy,
+    Data,
     /// The benchmarks read their arguments themselves.
     Bench(Parser),
 }
@@ -42,6 +43,7 @@ impl Task {
             "build" => Self::Build(agent::Options::parse(&mut arguments)?),
             "doctor" => Self::Doctor,
             "tidy" => Self::Tidy,
+            "data" => Self::Data,
             other => bail!("there is no task `{other}`; `cargo xtask --help` lists them"),
         };
         arguments.next()?.map_or(Ok(task), |other| Err(other.unexpected().into()))
@@ -62,14 +64,16 @@ mod tests {
             assert!(matches!(parse(arguments), Ok(Task::Help)), "{arguments:?}");
         }
         assert!(matches!(parse(&["bench", "--help"]), Ok(Task::Bench(_))));
-        for task in ["run", "test", "build", "doctor", "tidy", "bench"] {
+        for task in ["run", "test", "build", "doctor", "tidy", "data", "bench"] {
             assert!(HELP.contains(&format!("\n  {task} ")), "{task}");
         }
     }
 
     #[test]
     fn what_nobody_asked_for_is_refused() {
-        for arguments in [&["fly"][..], &["--fast"], &["doctor", "x"], &["tidy", "--x"]] {
+        for arguments in
+            [&["fly"][..], &["--fast"], &["doctor", "x"], &["tidy", "--x"], &["data", "x"]]
+        {
             assert!(parse(arguments).is_err(), "{arguments:?}");
         }
     }

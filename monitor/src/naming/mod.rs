@@ -9,12 +9,19 @@
 
 mod addresses;
 pub mod catalogue;
+pub mod company;
+pub mod dns;
+pub mod domain;
 pub mod first;
 pub mod host;
+pub mod http;
 pub mod name;
 pub mod namer;
+mod names;
 mod queries;
+pub mod quic;
 mod stream;
+pub mod tls;
 
 pub use addresses::Asker;
 pub use first::{FlowKey, Hello};
