@@ -3,6 +3,8 @@
 //! What a flow sent first, and what the resolver answered, say where it goes. Everything here is pure
 //! and total: bytes, hosts and times come in as arguments, and nothing that is hostile can panic it.
 
+pub mod dns;
 pub mod host;
+pub mod http;
 
 pub use host::{Host, HostName};
