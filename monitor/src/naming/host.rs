@@ -33,9 +33,6 @@ impl HostName {
         if text.is_empty() || text.len() > NAME_BYTES_MAX {
             return None;
         }
-        let is_label = |label: &[u8]| {
-            (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.iter().copied().all(is_name_byte)
-        };
         if !text.split(|byte| *byte == b'.').all(is_label) {
             return None;
         }
@@ -43,10 +40,23 @@ impl HostName {
         Some(Self(text.to_ascii_lowercase().into()))
     }
 
+    /// Puts a name together from its labels, without the root's empty one. `None` when it is none: a dot
+    /// in a label separates nothing.
+    pub fn from_labels(labels: &[&[u8]]) -> Option<Self> {
+        if !labels.iter().copied().all(is_label) {
+            return None;
+        }
+        Self::parse(&labels.join(&b'.'))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn is_label(label: &[u8]) -> bool {
+    (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.iter().copied().all(is_name_byte)
 }
 
 /// Underscores are no part of host names (RFC 1123, 2.1), but of names that clients look up and that
@@ -109,6 +119,18 @@ mod tests {
         assert_eq!(name(&"a".repeat(64)), None);
         assert_eq!(name(&["a"; 128].join(".")), None, "255 bytes");
         assert!(name(&["a"; 127].join(".")).is_some(), "253 bytes");
+    }
+
+    #[test]
+    fn labels_make_a_name() {
+        let name = |labels: &[&[u8]]| HostName::from_labels(labels).map(|name| name.to_string());
+        assert_eq!(name(&[b"Open", b"oneplus", b"net"]).as_deref(), Some("open.oneplus.net"));
+        assert_eq!(name(&[]), None);
+        assert_eq!(name(&[b"a.b", b"c"]), None, "a dot inside a label");
+        assert_eq!(name(&[b"a", b""]), None);
+        assert_eq!(name(&[b"a", b"b\0"]), None);
+        assert_eq!(name(&[&[b'a'; 64]]), None);
+        assert_eq!(name(&[b"a".as_slice(); 128]), None, "255 bytes");
     }
 
     #[test]
