@@ -3,6 +3,10 @@
 //! What a flow sent first, and what the resolver answered, say where it goes. Everything here is pure
 //! and total: bytes, hosts and times come in as arguments, and nothing that is hostile can panic it.
 
+#[cfg(test)]
+mod hellos;
 pub mod host;
+pub mod quic;
+pub mod tls;
 
 pub use host::{Host, HostName};
