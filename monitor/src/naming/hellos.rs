@@ -39,7 +39,6 @@ hellos! {
     AIOQUIC_V1 = "aioquic-v1.hex";
     AIOQUIC_V2 = "aioquic-v2.hex";
     AIOQUIC_RETRY = "aioquic-retry.hex";
-    AIOQUIC_COMPATIBLE = "aioquic-compatible.hex";
     AIOQUIC_LONG = "aioquic-long.hex";
     NGTCP2 = "ngtcp2.hex";
 }

@@ -44,9 +44,9 @@ const V2: Parameters = Parameters {
 /// The keys of a client's Initial packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Keys {
-    key: [u8; 16],
-    iv: [u8; 12],
-    hp: [u8; 16],
+    pub(super) key: [u8; 16],
+    pub(super) iv: [u8; 12],
+    pub(super) hp: [u8; 16],
 }
 
 /// A packet without its protection.

@@ -2,6 +2,7 @@
 //! (RFC 9001, 5.2; RFC 9369).
 
 mod assembly;
+mod attempt;
 mod crypto;
 mod frames;
 mod packet;
@@ -9,11 +10,11 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use assembly::Assembly;
-use crypto::Keys;
-use packet::{ConnectionId, Initial, Version};
+use attempt::Attempt;
+use crypto::Plain;
+use packet::{ConnectionId, Initial};
 
-use super::tls::{self, ClientHello, TlsError};
+use super::tls::{ClientHello, TlsError};
 
 /// Datagrams with Initial packets that are looked at.
 pub const DATAGRAMS_MAX: usize = 4;
@@ -25,29 +26,22 @@ pub const PACKETS_PER_DATAGRAM_MAX: usize = 8;
 /// more than 4,096 (RFC 9000, 7.5).
 pub const CRYPTO_BYTES_MAX: usize = 8 * 1024;
 
-/// Connection ids of which the keys are kept.
-pub const KEYS_MAX: usize = 4;
+/// Attempts to connect whose packets are kept apart. A Retry packet of the server begins another one.
+pub const ATTEMPTS_MAX: usize = DATAGRAMS_MAX;
 
 /// Collects the datagrams that a client sends first, until its hello is complete.
 ///
-/// Work is bounded: each packet is authenticated at most `KEYS_MAX` + 1 times, so that the whole costs at
-/// most 160 passes over a packet.
+/// Work is bounded: a packet is authenticated at most once for each attempt and once for a new one, so
+/// that all datagrams together cost at most `DATAGRAMS_MAX * ATTEMPTS_MAX + 1` passes over each of
+/// `PACKETS_PER_DATAGRAM_MAX` packets.
 #[derive(Debug, Default)]
 pub struct Initials {
-    /// Keys of the connection ids under which packets were read. A client goes on with those of its
-    /// first packet when it learns the server's connection id (RFC 9001, 5.2).
-    keys: Vec<(Version, ConnectionId, Keys)>,
-    /// The handshake bytes.
-    crypto: Assembly,
-    /// The largest packet number that was read.
-    largest: Option<u64>,
+    attempts: Vec<Attempt>,
     /// Datagrams with Initial packets that were looked at.
     datagrams: usize,
-    /// Whether two packets contradicted each other.
-    conflict: bool,
 }
 
-/// How far the datagrams so far lead.
+/// How far the datagrams of an attempt to connect lead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The hello. Further datagrams add nothing to its name.
@@ -67,18 +61,18 @@ pub enum QuicError {
     Undecryptable,
     /// No client sends this: a length, a header or a frame is invalid.
     Malformed,
-    /// A limit of [`Initials`] is reached. Final.
+    /// A limit of this module is reached.
     TooMuch,
-    /// It has other CRYPTO data than an earlier packet, so that there is no telling which is true. Final:
-    /// it may be a new connection, for new [`Initials`].
+    /// It has other CRYPTO data than an earlier packet of the attempt, so that there is no telling which is
+    /// true. The attempt yields nothing from then on.
     Conflict,
-    /// The CRYPTO data is no ClientHello. Final.
+    /// The CRYPTO data is no ClientHello. The attempt yields nothing from then on.
     Hello(TlsError),
 }
 
 impl Initials {
-    /// Reads a whole UDP payload that the client sent. An error in one of its packets is reported only
-    /// when no other packet could be read.
+    /// Reads a whole UDP payload that the client sent, and tells of the attempt that it belongs to. An error
+    /// in one of its packets is reported only when no other packet could be read.
     pub fn datagram(&mut self, payload: &[u8]) -> Result<Progress, QuicError> {
         let mut outcome = Err(QuicError::NotInitial);
         let mut first = None;
@@ -103,8 +97,7 @@ impl Initials {
                 outcome = better(outcome, self.initial(&initial));
             }
         }
-        outcome?;
-        self.progress()
+        self.progress(outcome?)
     }
 
     /// Reads frames as they are in a decrypted packet. For fuzzing: what is behind the encryption is
@@ -112,8 +105,12 @@ impl Initials {
     #[doc(hidden)]
     pub fn frames(&mut self, payload: &[u8]) -> Result<Progress, QuicError> {
         self.count_datagram()?;
-        self.take(payload)?;
-        self.progress()
+        if self.attempts.is_empty() {
+            self.attempts.push(Attempt::new(ConnectionId::default()));
+        }
+        let attempt = self.attempts.first_mut().ok_or(QuicError::NotInitial)?;
+        attempt.take(payload)?;
+        self.progress(0)
     }
 
     fn count_datagram(&mut self) -> Result<(), QuicError> {
@@ -124,59 +121,46 @@ impl Initials {
         Ok(())
     }
 
-    fn initial(&mut self, initial: &Initial<'_>) -> Result<(), QuicError> {
-        let own = std::iter::once(initial.dcid);
-        let known = self.keys.iter().map(|(_, id, _)| *id).filter(|id| *id != initial.dcid);
-        for id in own.chain(known) {
-            let kept = self
-                .keys
-                .iter()
-                .find(|(version, of, _)| *version == initial.version && *of == id)
-                .map(|(.., keys)| *keys);
-            let keys = kept.or_else(|| Keys::derive(initial.version, id.as_bytes()));
-            let Some(keys) = keys else { continue };
-            let Some(plain) = keys.open(initial, self.largest) else { continue };
-            if kept.is_none() && self.keys.len() < KEYS_MAX {
-                self.keys.push((initial.version, id, keys));
-            }
-            self.largest = self.largest.max(Some(plain.number));
-            if plain.has_reserved_bits {
-                return Err(QuicError::Malformed);
-            }
-            return self.take(&plain.payload);
+    /// Takes an Initial packet, and tells of which attempt it is.
+    fn initial(&mut self, initial: &Initial<'_>) -> Result<usize, QuicError> {
+        let (at, plain) = self.open(initial).ok_or(QuicError::Undecryptable)?;
+        if plain.has_reserved_bits {
+            return Err(QuicError::Malformed);
         }
-        Err(QuicError::Undecryptable)
+        self.attempts.get_mut(at).ok_or(QuicError::TooMuch)?.take(&plain.payload)?;
+        Ok(at)
     }
 
-    /// Takes the CRYPTO data of a packet, once all its frames are known to be valid.
-    fn take(&mut self, payload: &[u8]) -> Result<(), QuicError> {
-        for frame in frames::read(payload)? {
-            let written = self.crypto.write(frame.offset, frame.data);
-            self.conflict |= written == Err(QuicError::Conflict);
-            written?;
+    /// Finds the attempt that a packet belongs to, or begins one.
+    fn open(&mut self, initial: &Initial<'_>) -> Option<(usize, Plain)> {
+        for (at, attempt) in self.attempts.iter_mut().enumerate() {
+            if let Some(plain) = attempt.open(initial) {
+                return Some((at, plain));
+            }
         }
-        Ok(())
+        let is_known = self.attempts.iter().any(|attempt| attempt.id() == initial.dcid);
+        if is_known || self.attempts.len() == ATTEMPTS_MAX {
+            return None;
+        }
+        let mut attempt = Attempt::new(initial.dcid);
+        let plain = attempt.open(initial)?;
+        self.attempts.push(attempt);
+        Some((self.attempts.len() - 1, plain))
     }
 
-    fn progress(&self) -> Result<Progress, QuicError> {
-        if self.conflict {
-            return Err(QuicError::Conflict);
-        }
-        let prefix = self.crypto.prefix();
-        match tls::handshake(prefix) {
-            Ok(hello) => Ok(Progress::Hello(hello)),
-            Err(TlsError::Incomplete) if prefix.len() < CRYPTO_BYTES_MAX => Ok(Progress::More),
-            Err(TlsError::Incomplete) => Err(QuicError::TooMuch),
-            Err(error) => Err(QuicError::Hello(error)),
-        }
+    fn progress(&self, at: usize) -> Result<Progress, QuicError> {
+        self.attempts.get(at).map_or(Err(QuicError::NotInitial), Attempt::progress)
     }
 }
 
-/// The better of what two packets of a datagram led to: success, then the first error that says more
-/// than that there is no Initial packet.
-fn better(one: Result<(), QuicError>, other: Result<(), QuicError>) -> Result<(), QuicError> {
+/// The better of what two packets of a datagram led to: the first success, then the first error that says
+/// more than that there is no Initial packet.
+fn better(
+    one: Result<usize, QuicError>,
+    other: Result<usize, QuicError>,
+) -> Result<usize, QuicError> {
     match (one, other) {
-        (Err(QuicError::NotInitial), other) | (Err(_), other @ Ok(())) => other,
+        (Err(QuicError::NotInitial), other) | (Err(_), other @ Ok(_)) => other,
         (one, _) => one,
     }
 }

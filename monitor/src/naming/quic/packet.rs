@@ -47,7 +47,7 @@ enum Kind {
 }
 
 /// A connection id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ConnectionId {
     length: u8,
     /// Zeros after the id.
