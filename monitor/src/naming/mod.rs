@@ -7,12 +7,14 @@
 //!
 //! A name is redacted where it enters (`name.rs`): below the level `hosts` nothing here keeps a host.
 
-mod addresses;
+pub mod addresses;
 pub mod catalogue;
 pub mod company;
 pub mod dns;
 pub mod domain;
 pub mod first;
+#[cfg(test)]
+mod hellos;
 pub mod host;
 pub mod http;
 pub mod name;
