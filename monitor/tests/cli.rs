@@ -12,13 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What the fake agent answers: one app with a name that tries to clear the screen.
-const DOCUMENT: &str = r#"{"version":1,"taken_unix_ms":120000,"started_unix_ms":60000,"apps":[
+const DOCUMENT: &str = r#"{"version":2,"taken_unix_ms":120000,"started_unix_ms":60000,"apps":[
     {"kind":"flatpak","id":"org.example.Evil","rung":"flatpak","name":"Ev\u001b[2Jil\u202e",
      "first_seen_unix_ms":60000,"last_seen_unix_ms":110000,
      "classes":[{"protocol":"tcp","scope":"internet","totals":{"sent_bytes":1234,
        "received_bytes":5678,"connections":3,"failures":1}},
       {"protocol":"tcp","scope":"loopback","totals":{"sent_bytes":1000000}}],
-     "destinations":[{"address":"203.0.113.7","scope":"internet","last_seen_unix_ms":110000,
+     "destinations":[{"name":"example.net","scope":"internet","last_seen_unix_ms":110000,
        "totals":{"sent_bytes":1234}}]}]}"#;
 
 /// A directory of the test's own with a configuration, gone at its end.
@@ -178,7 +178,7 @@ fn apps_prints_a_table() {
         says(place.command(&["apps"])),
         "1 app  sent 1.23 kB  received 5.67 kB  counting for 1m\n\
          APP                  SENT  RECEIVED   CONN  FAILED  LAST  TOP DESTINATIONS\n\
-         Ev[2Jil flatpak   1.23 kB   5.67 kB      3       1   10s  203.0.113.7\n"
+         Ev[2Jil flatpak   1.23 kB   5.67 kB      3       1   10s  example.net\n"
     );
     assert!(says(place.command(&["apps", "--all"])).starts_with("1 app  sent 1.00 MB"));
     let mut narrow = place.command(&["apps"]);
@@ -192,7 +192,7 @@ fn apps_prints_json_that_cannot_act_on_a_terminal() {
     place.agent(DOCUMENT.as_bytes());
     let json = says(place.command(&["apps", "--json"]));
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(value["version"], 1);
+    assert_eq!(value["version"], 2);
     assert_eq!(value["apps"][0]["name"], "Ev\u{1b}[2Jil\u{202e}");
     assert_eq!(value["apps"][0]["classes"][0]["totals"]["sent_bytes"], 1234);
     assert!(json.is_ascii() && json.ends_with("}\n"), "{json}");
@@ -217,7 +217,7 @@ fn bad_answers_are_one_line() {
         (
             "version",
             b"{\"version\":7}",
-            "a snapshot of version 7, where this program reads version 1; restart the agent after \
+            "a snapshot of version 7, where this program reads version 2; restart the agent after \
              an update",
         ),
     ] {

@@ -16,9 +16,12 @@ use std::sync::Arc;
 use monitor::event::{Protocol, Scope, Volume};
 use monitor::export::Snapshot;
 use monitor::export::metrics::{self, Label, METRICS, Metric, SERIES_PER_APP, Type};
-use monitor::export::snapshot::{AppRow, ClassRow, Health, InterfaceRow};
+use monitor::export::snapshot::{AppRow, ClassRow, DestinationRow, Health, InterfaceRow, ShareRow};
 use monitor::identity::{App, Identity, Kind, Rung, UnknownReason};
-use monitor::ledger::Totals;
+use monitor::ledger::{Destination, Sources, Totals};
+use monitor::naming::catalogue::BehaviourId;
+use monitor::naming::namer::Tally;
+use monitor::naming::{Place, Reason, Source, company};
 use prometheus::{Registry, TextEncoder};
 
 /// The app that tries to break the text format, and how the text has to show it.
@@ -245,7 +248,13 @@ fn snapshot() -> Snapshot {
         app.last_seen_unix_ms = 1_700_000_100_000 + 1_250 * arrival;
     }
     apps.sort_by(|a, b| a.identity.app.cmp(&b.identity.app));
-    Snapshot { taken_unix_ms: 1_700_000_200_000, apps, interfaces: interfaces(), health: health() }
+    Snapshot {
+        taken_unix_ms: 1_700_000_200_000,
+        apps,
+        shares: shares(),
+        interfaces: interfaces(),
+        health: health(),
+    }
 }
 
 fn row(kind: Kind, id: &str, rung: Rung, classes: &[ClassRow]) -> AppRow {
@@ -255,8 +264,55 @@ fn row(kind: Kind, id: &str, rung: Rung, classes: &[ClassRow]) -> AppRow {
         classes: classes.to_vec(),
         first_seen_unix_ms: 0,
         last_seen_unix_ms: 0,
-        destinations: Vec::new(),
+        destinations: destinations(classes),
     }
+}
+
+/// One destination with series, one that had none at first, one that has none, and the rest.
+fn destinations(classes: &[ClassRow]) -> Vec<DestinationRow> {
+    let Some(class) = classes.first() else {
+        return Vec::new();
+    };
+    let to = |place, behaviour: &str, shown| DestinationRow {
+        destination: Some(Destination {
+            place,
+            company: company::of("facebook.com"),
+            behaviour: BehaviourId::by_name(behaviour),
+            scope: class.scope,
+        }),
+        totals: class.totals,
+        shown,
+        sources: Sources::one(Source::Dns),
+        is_ambiguous: false,
+        first_seen_unix_ms: 1_700_000_000_000,
+        last_seen_unix_ms: 1_700_000_050_000,
+    };
+    let half = Totals {
+        tx: Volume { bytes: class.totals.tx.bytes / 2, ..class.totals.tx },
+        ..class.totals
+    };
+    let other = DestinationRow { destination: None, ..to(Place::Other, "", None) };
+    vec![
+        to(Place::Domain("facebook.com".into()), "facebook-graph", Some(class.totals)),
+        to(Place::Unnamed(Reason::NoDnsSeen), "", Some(half)),
+        to(Place::Local, "", None),
+        other,
+    ]
+}
+
+fn shares() -> Vec<ShareRow> {
+    let share = |source, reason, bytes| ShareRow {
+        source,
+        reason,
+        scope: Scope::Internet,
+        tx: Volume { bytes, packets: 1 },
+        rx: Volume { bytes: 2 * bytes, packets: 2 },
+    };
+    vec![
+        share(Source::Dns, None, 900),
+        share(Source::TlsSni, None, 80),
+        share(Source::None, Some(Reason::Ech), 7),
+    ]
 }
 
 fn class(protocol: Protocol, scope: Scope, bytes: u64) -> ClassRow {
@@ -295,6 +351,14 @@ fn health() -> Health {
         ],
         apps_capped: 4,
         destinations_capped: 5,
+        samples_lost: 7,
+        names: Tally {
+            misread: 8,
+            unfinished: 9,
+            unasked: 10,
+            addresses: 11,
+            addresses_evicted: 12,
+        },
         drains: 20,
         drain_seconds_sum: 0.024_5,
         drain_seconds_last: 0.001_25,

@@ -36,7 +36,7 @@ impl Play {
         let limits =
             Limits { apps_max: 16, destinations_max: 64, shown_per_app_max: 4, shown_max: 16 };
         let world = World { sockets: Some(SocketList::default()), ..World::default() };
-        Self { agent: Agent::new(limits, HOME), world, epoch: 10, settled: None }
+        Self { agent: Agent::new(limits, Level::Hosts, HOME), world, epoch: 10, settled: None }
     }
 
     /// A program that started one second after boot.

@@ -36,7 +36,10 @@ fn every_key_is_read() {
         socket_group = "netdev"
         flows_max = 1_024
         apps_max = 8
+        detail = "hosts"
         destinations_max = 64
+        app_destinations_max = 0
+        destination_series_max = 7
         series_max = 100
         drain_interval_seconds = 3600
         cgroup_root = "/sys/fs/cgroup/unified"

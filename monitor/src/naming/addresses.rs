@@ -145,7 +145,8 @@ impl Addresses {
             .map(|(key, answers)| (last(answers), *key))
             .collect();
         oldest.sort_unstable();
-        let gone: BTreeSet<_> = oldest.iter().take((count / 8).max(1)).map(|(_, key)| *key).collect();
+        let gone: BTreeSet<_> =
+            oldest.iter().take((count / 8).max(1)).map(|(_, key)| *key).collect();
         self.by_address.retain(|key, _| !gone.contains(key));
         self.evicted = self.evicted.saturating_add(gone.len() as u64);
     }

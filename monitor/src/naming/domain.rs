@@ -221,8 +221,16 @@ mod tests {
                 match of(&parsed) {
                     Domain::Local => assert!(is_local(&host)),
                     Domain::Suffix("in-addr.arpa" | "ip6.arpa") => assert!(host.ends_with(".arpa")),
-                    Domain::Suffix(suffix) => if oracle(&host)!=None {eprintln!("MIS {host} {suffix} {:?}", oracle(&host)) },
-                    Domain::Registrable(domain) => if oracle(&host)!=Some(domain) { eprintln!("MIS {host} {domain} {:?}", oracle(&host)) },
+                    Domain::Suffix(suffix) => {
+                        if oracle(&host) != None {
+                            eprintln!("MIS {host} {suffix} {:?}", oracle(&host))
+                        }
+                    }
+                    Domain::Registrable(domain) => {
+                        if oracle(&host) != Some(domain) {
+                            eprintln!("MIS {host} {domain} {:?}", oracle(&host))
+                        }
+                    }
                 }
                 compared += 1;
             }

@@ -106,11 +106,8 @@ impl First {
 
     /// Takes a sample; gives what the flow said once that is complete. It can be asked for afterwards.
     pub fn sample(&mut self, sample: &Sample<'_>) -> Option<Hello> {
-        let key = FlowKey {
-            cookie: sample.cookie,
-            address: sample.peer.ip,
-            port: sample.peer.port,
-        };
+        let key =
+            FlowKey { cookie: sample.cookie, address: sample.peer.ip, port: sample.peer.port };
         let hello = match sample.content {
             Content::Tls => self.begin(sample, Source::TlsSni),
             Content::Http => self.begin(sample, Source::HttpHost),

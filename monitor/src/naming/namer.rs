@@ -133,7 +133,11 @@ impl Namer {
         if sample.peer.protocol != Protocol::Tcp {
             let message = dns::message(sample.payload);
             self.misread += u64::from(message.is_err());
-            return message.ok().and_then(|message| self.message(sample, message)).into_iter().collect();
+            return message
+                .ok()
+                .and_then(|message| self.message(sample, message))
+                .into_iter()
+                .collect();
         }
         let key = (sample.cookie, sample.is_inbound);
         let mut stream =

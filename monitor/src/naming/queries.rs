@@ -22,14 +22,14 @@ struct Query {
 
 /// Questions without an answer. Names are kept as keyed hashes, which nobody else can compute.
 #[derive(Debug, Default)]
-pub struct Queries {
+pub(super) struct Queries {
     waiting: VecDeque<Query>,
     keys: RandomState,
 }
 
 impl Queries {
     /// A socket asks.
-    pub fn ask(&mut self, cookie: u64, id: u16, question: &Question, asked_ns: u64) {
+    pub(super) fn ask(&mut self, cookie: u64, id: u16, question: &Question, asked_ns: u64) {
         while self.waiting.len() >= QUERIES_MAX {
             self.waiting.pop_front();
         }
@@ -38,15 +38,14 @@ impl Queries {
     }
 
     /// Whether the socket asked this. The question stays: it may be answered twice, first by half.
-    pub fn asked(&mut self, cookie: u64, id: u16, question: &Question, now_ns: u64) -> bool {
+    pub(super) fn asked(&mut self, cookie: u64, id: u16, question: &Question, now_ns: u64) -> bool {
         let deadline = now_ns.saturating_sub(SECONDS_MAX * 1_000_000_000);
         while self.waiting.front().is_some_and(|query| query.asked_ns < deadline) {
             self.waiting.pop_front();
         }
         let question = self.hash(question);
-        let is_it = |query: &Query| {
-            query.cookie == cookie && query.id == id && query.question == question
-        };
+        let is_it =
+            |query: &Query| query.cookie == cookie && query.id == id && query.question == question;
         self.waiting.iter().rev().any(is_it)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The beginning of a stream.
 #[derive(Clone, Default)]
-pub struct Stream {
+pub(super) struct Stream {
     /// Sequence number of the first byte.
     start: u32,
     bytes: Vec<u8>,
@@ -12,7 +12,7 @@ pub struct Stream {
 
 /// Why a sample cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gap {
+pub(super) enum Gap {
     /// Bytes before it are missing: a sample was lost.
     Missing,
     /// There would be more than the bound.
@@ -21,18 +21,18 @@ pub enum Gap {
 
 impl Stream {
     /// A stream that begins with this sequence number.
-    pub const fn new(start: u32) -> Self {
+    pub(super) const fn new(start: u32) -> Self {
         Self { start, bytes: Vec::new() }
     }
 
     /// What there is of it.
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Adds what was sampled at a sequence number. What is there already, as a retransmission is, adds
     /// nothing. Sequence numbers wrap around (RFC 9293, 3.4).
-    pub fn add(&mut self, sequence: u32, payload: &[u8], most: usize) -> Result<(), Gap> {
+    pub(super) fn add(&mut self, sequence: u32, payload: &[u8], most: usize) -> Result<(), Gap> {
         let at = sequence.wrapping_sub(self.start);
         // A number before the start is a large distance.
         let at = usize::try_from(at).unwrap_or(usize::MAX);
@@ -55,7 +55,7 @@ impl Stream {
     }
 
     /// Drops bytes that were understood.
-    pub fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.bytes.len());
         self.bytes.drain(..count);
         self.start = self.start.wrapping_add(u32::try_from(count).unwrap_or(u32::MAX));

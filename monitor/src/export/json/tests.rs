@@ -1,11 +1,11 @@
-use std::net::IpAddr;
-
 use super::*;
 use crate::event::{Protocol, Scope, Volume};
-use crate::export::snapshot::{AppRow, ClassRow, DestinationRow, InterfaceRow};
+use crate::export::snapshot::{AppRow, ClassRow, DestinationRow, InterfaceRow, ShareRow};
 use crate::export::{Snapshot, snapshot};
 use crate::identity::{self, Identity, Kind, Rung};
 use crate::ledger;
+use crate::naming::catalogue::BehaviourId;
+use crate::naming::{Place, Reason, Source, company};
 
 fn snapshot() -> Snapshot {
     let totals = ledger::Totals {
@@ -15,13 +15,22 @@ fn snapshot() -> Snapshot {
         accepted: 6,
         failures: 7,
     };
-    let destination = |destination| DestinationRow {
+    let destination = |destination: Option<ledger::Destination>| DestinationRow {
+        sources: destination
+            .as_ref()
+            .map(|_| ledger::Sources::one(Source::Dns))
+            .unwrap_or_default(),
         destination,
         totals,
+        shown: None,
+        is_ambiguous: false,
         first_seen_unix_ms: 10,
         last_seen_unix_ms: 20,
     };
-    let address: IpAddr = "2001:db8::1".parse().unwrap();
+    let behaviour = BehaviourId::by_name("wiko-sts-report");
+    let company = company::of("facebook.com");
+    let place = Place::Domain("tinno.com".into());
+    let to = ledger::Destination { place, company, behaviour, scope: Scope::Internet };
     Snapshot {
         taken_unix_ms: 30,
         apps: vec![AppRow {
@@ -35,10 +44,14 @@ fn snapshot() -> Snapshot {
             classes: vec![ClassRow { protocol: Protocol::Tcp, scope: Scope::Internet, totals }],
             first_seen_unix_ms: 10,
             last_seen_unix_ms: 20,
-            destinations: vec![
-                destination(snapshot::Destination::Address(address, Scope::Internet)),
-                destination(snapshot::Destination::Other),
-            ],
+            destinations: vec![destination(Some(to)), destination(None)],
+        }],
+        shares: vec![ShareRow {
+            source: Source::None,
+            reason: Some(Reason::Doh),
+            scope: Scope::Internet,
+            tx: totals.tx,
+            rx: totals.rx,
         }],
         interfaces: vec![InterfaceRow { name: "wlan0".into(), ..InterfaceRow::default() }],
         health: snapshot::Health {
@@ -59,13 +72,16 @@ fn snapshot() -> Snapshot {
 fn the_schema_is_this() {
     let totals = r#"{"sent_bytes":1,"sent_packets":2,"received_bytes":3,"received_packets":4,"connections":5,"accepted":6,"failures":7}"#;
     let expected = [
-        r#"{"version":1,"taken_unix_ms":30,"started_unix_ms":5,"apps":[{"kind":"flatpak","#,
+        r#"{"version":2,"taken_unix_ms":30,"started_unix_ms":5,"apps":[{"kind":"flatpak","#,
         r#""id":"org.example.App","rung":"flatpak","name":"An \u202eapp\u009b","icon":null,"#,
         r#""first_seen_unix_ms":10,"last_seen_unix_ms":20,"classes":[{"protocol":"tcp","#,
-        r#""scope":"internet","totals":TOTALS}],"destinations":[{"address":"2001:db8::1","#,
-        r#""scope":"internet","totals":TOTALS,"first_seen_unix_ms":10,"last_seen_unix_ms":20},"#,
-        r#"{"address":null,"scope":null,"totals":TOTALS,"first_seen_unix_ms":10,"#,
-        r#""last_seen_unix_ms":20}]}],"interfaces":[{"name":"wlan0","sent_bytes":0,"#,
+        r#""scope":"internet","totals":TOTALS}],"destinations":[{"name":"tinno.com","company":"Meta","#,
+        r#""behaviour":"wiko-sts-report","behaviour_name":"BEHAVIOUR","scope":"internet","#,
+        r#""sources":["dns"],"ambiguous":false,"totals":TOTALS,"first_seen_unix_ms":10,"#,
+        r#""last_seen_unix_ms":20},{"name":"(other)","company":null,"behaviour":null,"#,
+        r#""behaviour_name":null,"scope":null,"sources":[],"ambiguous":false,"totals":TOTALS,"#,
+        r#""first_seen_unix_ms":10,"last_seen_unix_ms":20}]}],"names":[{"source":"none","#,
+        r#""reason":"doh","scope":"internet","sent_bytes":1,"received_bytes":3}],"interfaces":[{"name":"wlan0","sent_bytes":0,"#,
         r#""sent_packets":0,"received_bytes":0,"received_packets":0,"attributed_sent_bytes":0,"#,
         r#""attributed_sent_packets":0,"attributed_received_bytes":0,"#,
         r#""attributed_received_packets":0,"link_header_sent_bytes":0,"#,
@@ -73,12 +89,14 @@ fn the_schema_is_this() {
         r#""attached":true}],"records_lost":9,"records_truncated":0,"records_unknown":0,"#,
         r#""maps":[{"name":"FLOWS","used":3,"capacity":16384}],"over":[{"cause":"map_full","#,
         r#""sent_bytes":8,"sent_packets":1,"received_bytes":0,"received_packets":0}],"#,
-        r#""apps_capped":0,"destinations_capped":0,"drains":0,"#,
+        r#""apps_capped":0,"destinations_capped":0,"samples_lost":0,"#,
+        r#""samples_misread":0,"answers_unasked":0,"addresses":0,"addresses_evicted":0,"drains":0,"#,
         r#""drain_microseconds_sum":1500,"drain_microseconds_last":0,"flows":0,"processes":0,"#,
         r#""processes_missed":0}}"#,
         "\n",
     ];
-    let expected = expected.concat().replace("TOTALS", totals);
+    let title = BehaviourId::by_name("wiko-sts-report").unwrap().behaviour().name;
+    let expected = expected.concat().replace("TOTALS", totals).replace("BEHAVIOUR", title);
     assert_eq!(Document::from(&snapshot()).to_json(), expected);
 }
 
@@ -90,7 +108,7 @@ fn what_is_written_can_be_read() {
 
 #[test]
 fn fields_of_other_releases_do_no_harm() {
-    let json = br#"{"version":1,"weather":"fair","apps":[{"kind":"snap","id":"x","mood":3}]}"#;
+    let json = br#"{"version":2,"weather":"fair","apps":[{"kind":"snap","id":"x","mood":3}]}"#;
     let document = Document::from_json(json).unwrap();
     assert_eq!(document.apps[0].kind, "snap");
     assert_eq!(document.health, Health::default());
@@ -98,9 +116,9 @@ fn fields_of_other_releases_do_no_harm() {
 
 #[test]
 fn other_versions_and_other_texts_are_refused() {
-    let error = Document::from_json(br#"{"version":2,"apps":{}}"#).unwrap_err().to_string();
-    assert!(error.contains("version 2") && error.contains("restart the agent"), "{error}");
-    for text in ["", "{}", "[]", "hello", r#"{"version":1,"apps":[{"#, r#"{"version":-1}"#] {
+    let error = Document::from_json(br#"{"version":1,"apps":{}}"#).unwrap_err().to_string();
+    assert!(error.contains("version 1") && error.contains("restart the agent"), "{error}");
+    for text in ["", "{}", "[]", "hello", r#"{"version":2,"apps":[{"#, r#"{"version":-1}"#] {
         let error = Document::from_json(text.as_bytes()).unwrap_err();
         assert!(matches!(error, DocumentError::Malformed(_)), "{text}: {error}");
     }

@@ -126,14 +126,8 @@ labels! {
 
 const PER_CLASS: &[Label] = &[Label::App, Label::Kind, Label::Protocol, Label::Scope];
 const PER_APP: &[Label] = &[Label::App, Label::Kind];
-const PER_DESTINATION: &[Label] = &[
-    Label::App,
-    Label::Kind,
-    Label::Destination,
-    Label::Company,
-    Label::Behaviour,
-    Label::Scope,
-];
+const PER_DESTINATION: &[Label] =
+    &[Label::App, Label::Kind, Label::Destination, Label::Company, Label::Behaviour, Label::Scope];
 const PER_SOURCE: &[Label] = &[Label::Source, Label::Reason, Label::Scope];
 const PER_DEVICE: &[Label] = &[Label::Device];
 const PER_DEVICE_CAUSE: &[Label] = &[Label::Device, Label::Cause];
@@ -353,11 +347,7 @@ fn per_app(view: &View<'_>, out: &mut Samples, value: fn(&AppSeries<'_>) -> f64)
     }
 }
 
-fn per_destination(
-    view: &View<'_>,
-    out: &mut Samples,
-    value: fn(&DestinationSeries) -> f64,
-) {
+fn per_destination(view: &View<'_>, out: &mut Samples, value: fn(&DestinationSeries) -> f64) {
     for app in &view.apps.rows {
         for to in app.destinations.iter() {
             let labels = [

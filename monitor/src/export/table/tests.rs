@@ -12,8 +12,8 @@ fn app(kind: &'static str, id: &str, name: Option<&str>, sent: u64, ago: u64) ->
         failures: 1,
         ..Totals::default()
     };
-    let destination = |address: &str| Destination {
-        address: Some(address.to_owned()),
+    let destination = |name: &str| Destination {
+        name: name.to_owned(),
         scope: Some("internet".into()),
         totals,
         last_seen_unix_ms: 1_000 * MINUTE - ago,

@@ -176,8 +176,12 @@ fn an_open_socket_is_suspect_after_ten_silent_minutes() {
 #[test]
 fn a_socket_that_comes_back_has_its_app_and_is_no_new_connection() {
     let mut book = FlowBook::default();
-    let mut ledger =
-        super::super::Ledger::new(super::super::Limits { apps_max: 1, destinations_max: 1 });
+    let mut ledger = super::super::Ledger::new(super::super::Limits {
+        apps_max: 1,
+        destinations_max: 1,
+        shown_per_app_max: 1,
+        shown_max: 1,
+    });
     let slot = ledger.slot(&crate::identity::processes::kernel());
     let closed = Flow { closed_ns: Some(SECOND), ..flow(7, Protocol::Tcp, 10) };
     book.begin();
