@@ -1,0 +1,28 @@
+//! Servers that answer any name, and clients that speak to them; one kind per subcommand.
+//!
+//! `serve` is all servers in one process: DNS, HTTP, TLS, QUIC, DNS over HTTPS and a messenger. It
+//! says `ready`, then a line `seen` for everything that a client tells of itself, and ends when its
+//! standard input does. What it says is the truth that a monitor is compared with.
+
+mod arguments;
+mod authority;
+mod dns;
+mod http1;
+mod http2;
+mod message;
+mod report;
+mod serve;
+mod tls;
+mod web;
+
+use anyhow::{Result, bail};
+
+use crate::arguments::Arguments;
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    match arguments.command() {
+        "serve" => serve::run(&arguments),
+        other => bail!("unknown command {other:?}"),
+    }
+}
