@@ -13,6 +13,9 @@ const HOME: &str = "{home}";
 /// Stands for the fingerprint of the servers' key.
 const KEY: &str = "{key}";
 
+/// As many names of protocols as make a hello of more than 4 KB.
+const LONG_HELLO: &str = "--protocols 160";
+
 /// A program and its words.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -32,9 +35,104 @@ pub struct Trust<'a> {
 }
 
 impl Client {
-    /// curl(1), over TLS with HTTP/2.
+    /// curl(1), with HTTP/2 where the server offers it.
     pub fn curl(url: &str) -> Self {
-        Self::system("curl").words("--silent --show-error --fail --max-time 20 --cacert").words(AUTHORITY).words(url)
+        let client = Self::system("curl").words("--silent --show-error --fail --max-time 20");
+        client.words(&format!("--cacert {AUTHORITY} {url}"))
+    }
+
+    /// As [`Client::curl`], but names are asked for over HTTPS from `dns.name`, whose own name the
+    /// resolver is asked for.
+    pub fn curl_doh(url: &str) -> Self {
+        Self::curl(url).words("--doh-url https://dns.name/dns-query")
+    }
+
+    /// wget(1).
+    pub fn wget(url: &str) -> Self {
+        let client = Self::system("wget").words("--quiet --tries=1 --timeout=20 --output-document=-");
+        client.words(&format!("--ca-certificate={AUTHORITY} {url}"))
+    }
+
+    /// openssl-s_client(1): a handshake and no more.
+    pub fn openssl(host: &str) -> Self {
+        let words = format!("s_client -connect {host}:443 -servername {host} -brief");
+        let client = Self::system("openssl").words(&words).words("-verify_return_error");
+        client.words(&format!("-CAfile {AUTHORITY}"))
+    }
+
+    /// A program behind an interpreter, with what Python brings.
+    pub fn python(url: &str) -> Self {
+        let script = format!(
+            "import ssl, urllib.request as r\n\
+             trust = ssl.create_default_context(cafile='{AUTHORITY}')\n\
+             print(r.urlopen('{url}', timeout=20, context=trust).read())"
+        );
+        Self::system("python3").word("-c").word(&script)
+    }
+
+    /// Chromium without a window, over TLS; its hello has a post-quantum key and so two segments.
+    pub fn chromium(url: &str) -> Self {
+        let words = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+                     --no-pings --disable-background-networking --disable-component-update \
+                     --disable-extensions --disable-sync --disable-default-apps";
+        Self::system("chromium")
+            .words(words)
+            .words(&format!("--user-data-dir={HOME}/profile"))
+            .words(&format!("--ignore-certificate-errors-spki-list={KEY}"))
+            .words(&format!("--dump-dom {url}"))
+    }
+
+    /// Chromium over QUIC, which it would else use only after an invitation.
+    pub fn chromium_quic(host: &str) -> Self {
+        let words = format!("--enable-quic --origin-to-force-quic-on={host}:443");
+        Self::chromium(&format!("https://{host}/")).words(&words)
+    }
+
+    /// HTTP/3 over QUIC version 1, by quinn.
+    pub fn quic(host: &str) -> Self {
+        Self::ours("quic").words(&format!("--to {host}:443 --authority {AUTHORITY}"))
+    }
+
+    /// The same, with a hello so long that it takes four datagrams.
+    pub fn quic_long_hello(host: &str) -> Self {
+        Self::quic(host).words(LONG_HELLO)
+    }
+
+    /// TLS with a hello of 4 KB, sent in eleven segments.
+    pub fn tls_in_pieces(host: &str) -> Self {
+        Self::https(host).words(LONG_HELLO).words("--pieces 400")
+    }
+
+    /// HTTP/1.1 over TLS.
+    pub fn https(host: &str) -> Self {
+        Self::ours("https").words(&format!("--to {host}:443 --authority {AUTHORITY}"))
+    }
+
+    /// A messenger that speaks no TLS: only the resolver hears the name.
+    pub fn messenger(host: &str) -> Self {
+        Self::ours("raw").words(&format!("--to {host}:5222"))
+    }
+
+    /// The sales report of a phone vendor: a plain GET with an encrypted parameter, here a harmless
+    /// one, acknowledged by `0`.
+    pub fn sales_report() -> Self {
+        let path = "/eservice/stsReport?reptype=report&msgid=1&repinfo=aGFybWxlc3M";
+        let words = format!("--to eservice.tinno.com:80 --path {path} --answer 0");
+        Self::ours("http").words(&words).words("--agent Dalvik/2.1.0")
+    }
+
+    /// The device manager of another: a POST over TLS.
+    pub fn device_manager() -> Self {
+        Self::https("open.oneplus.net").words("--method POST --path /cloud/push")
+    }
+
+    /// An app that tells a social network that it was opened.
+    pub fn social_sdk() -> Self {
+        Self::https("graph.facebook.com").words("--path /v16.0/app/activities --method POST")
+    }
+
+    fn ours(words: &str) -> Self {
+        Self { program: program::anyname(), words: Vec::new() }.words(words)
     }
 
     /// A program of the system.

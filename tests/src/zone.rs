@@ -33,11 +33,12 @@ pub struct Entry {
 pub struct Zone {
     entries: BTreeMap<String, Entry>,
     ttl: u32,
+    retries: bool,
 }
 
 impl Default for Zone {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), ttl: TTL }
+        Self { entries: BTreeMap::new(), ttl: TTL, retries: false }
     }
 }
 
@@ -77,6 +78,11 @@ impl Zone {
         Self { ttl: seconds, ..self }
     }
 
+    /// QUIC clients have to prove first that they are where they say (Retry; RFC 9000, 8.1.2).
+    pub fn retry(self) -> Self {
+        Self { retries: true, ..self }
+    }
+
     fn with(mut self, name: &str, change: impl FnOnce(&mut Entry)) -> Self {
         change(self.entries.entry(name.to_ascii_lowercase()).or_default());
         self
@@ -85,6 +91,11 @@ impl Zone {
     /// Seconds that an answer holds.
     pub fn seconds(&self) -> u32 {
         self.ttl
+    }
+
+    /// Whether QUIC servers send a Retry first.
+    pub fn retries(&self) -> bool {
+        self.retries
     }
 
     /// The names from this one on along aliases, and what is known of the last; nothing is the rule
@@ -110,6 +121,9 @@ impl Zone {
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "ttl {}", self.ttl)?;
+        if self.retries {
+            writeln!(f, "retry")?;
+        }
         for (name, entry) in &self.entries {
             if let Some(target) = &entry.alias {
                 writeln!(f, "alias {name} {target}")?;
@@ -143,6 +157,7 @@ impl FromStr for Zone {
             let wrong = || format!("cannot read {line:?}");
             Ok(match words.as_slice() {
                 ["ttl", seconds] => zone.ttl(seconds.parse().map_err(|_| wrong())?),
+                ["retry"] => zone.retry(),
                 ["alias", name, target] => zone.alias(name, target),
                 ["address", name, address] => {
                     zone.address(name, address.parse().map_err(|_| wrong())?)
@@ -165,6 +180,7 @@ mod tests {
     fn a_zone_survives_being_told() {
         let zone = Zone::default()
             .ttl(2)
+            .retry()
             .alias("Shop.example", "edge.example")
             .address("edge.example", [192, 0, 2, 7].into())
             .address("edge.example", Ipv4Addr::new(192, 0, 2, 8).to_ipv6_mapped().into())

@@ -6,7 +6,19 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result, bail};
 
 /// Keys; some may be given more than once.
-const KEYS: [&str; 4] = ["address", "authority", "retry", "zone"];
+const KEYS: [&str; 11] = [
+    "address",
+    "agent",
+    "answer",
+    "authority",
+    "family",
+    "method",
+    "path",
+    "pieces",
+    "protocols",
+    "to",
+    "zone",
+];
 
 /// What the program was told.
 #[derive(Debug)]

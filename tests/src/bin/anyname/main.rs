@@ -10,9 +10,13 @@ mod dns;
 mod http1;
 mod http2;
 mod message;
+mod quic;
+mod raw;
 mod report;
 mod serve;
 mod tls;
+mod visit;
+mod visit_quic;
 mod web;
 
 use anyhow::{Result, bail};
@@ -23,6 +27,10 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
     match arguments.command() {
         "serve" => serve::run(&arguments),
+        "http" => visit::http(&arguments),
+        "https" => visit::https(&arguments),
+        "raw" => visit::raw(&arguments),
+        "quic" => visit_quic::run(&arguments),
         other => bail!("unknown command {other:?}"),
     }
 }

@@ -16,7 +16,7 @@ use crate::arguments::Arguments;
 use crate::authority::Authority;
 use crate::dns::{self, Names};
 use crate::report::{self, Ends};
-use crate::{http1, tls};
+use crate::{http1, quic, raw, tls};
 
 /// Serves at every `--address` with what the file `--zone` says; writes the certificate of the
 /// authority to the file `--authority`.
@@ -35,7 +35,9 @@ async fn serve(arguments: &Arguments) -> Result<()> {
     let authority = Arc::new(Authority::new(&file)?);
     let fingerprint = authority.fingerprint();
 
+    let http3 = config(&authority, &[b"h3"])?;
     for address in names.own.iter() {
+        background(quic::serve(names.clone(), quic::listen(&http3, (*address, 443).into())?));
         background(dns::udp(names.clone(), dns::bind((*address, 53).into()).await?));
     }
     let known = names.clone();
@@ -48,6 +50,7 @@ async fn serve(arguments: &Arguments) -> Result<()> {
     let known = names.clone();
     listen(443, move |stream, ends| tls::serve(known.clone(), Arc::clone(&config), stream, ends))
         .await?;
+    listen(5222, raw::serve).await?;
 
     thread::spawn(|| {
         // Whatever comes: its end is what matters.
