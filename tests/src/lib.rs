@@ -27,6 +27,7 @@ pub mod resolver;
 pub mod scratch;
 pub mod seen;
 pub mod stage;
+pub mod stub;
 pub mod wait;
 pub mod zone;
 
@@ -44,5 +45,6 @@ pub use resolver::Resolver;
 pub use scratch::Scratch;
 pub use seen::Seen;
 pub use stage::Stage;
+pub use stub::Stub;
 pub use wait::eventually;
 pub use zone::Zone;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::client::Trust;
 use crate::scratch::unique;
 use crate::wait::PATIENCE;
+use crate::stub::{self, Stub};
 use crate::{
     App, Cgroup, Client, Launch, Network, Report, Resolver, Running, Scratch, Seen, Zone,
     eventually, program,
@@ -19,6 +20,8 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
 /// Two hosts; on one of them servers that answer any name, as [`Zone`] says.
 #[derive(Debug)]
 pub struct Names {
+    /// The resolver between the clients and the servers, if there is one.
+    stub: Option<stub::Resolving>,
     /// The servers, ended before what they stand on.
     server: Running,
     server_cgroup: Cgroup,
@@ -53,7 +56,19 @@ impl Names {
         let ready = first_report(&server, "ready");
         let key = ready.text("key").expect("the servers tell their key").to_owned();
         let resolver = Resolver::new(&scratch, "direct", &[host.v4.into()]);
-        Self { server, server_cgroup, network, resolver, authority, key, scratch }
+        Self { stub: None, server, server_cgroup, network, resolver, authority, key, scratch }
+    }
+
+    /// Puts a resolver on the clients' host: they ask that one, and it alone asks the servers.
+    pub fn behind(self, kind: Stub) -> Self {
+        let stub = stub::Resolving::start(kind, &self.network.client.namespace, self.server());
+        let resolver = Resolver::new(&self.scratch, "stub", &[stub.address()]);
+        Self { stub: Some(stub), resolver, ..self }
+    }
+
+    /// The app of the resolver on the clients' host.
+    pub fn stub_app(&self) -> &App {
+        self.stub.as_ref().expect("there is a resolver between").app()
     }
 
     /// Runs a client to its successful end, as an app of its own.
@@ -70,10 +85,6 @@ impl Names {
 
     /// Starts a client in this cgroup.
     pub fn start_in(&self, cgroup: Cgroup, client: &Client) -> Visit {
-        self.start_with(&self.resolver, cgroup, client)
-    }
-
-    fn start_with(&self, resolver: &Resolver, cgroup: Cgroup, client: &Client) -> Visit {
         let home = self.scratch.path().join(unique("home"));
         std::fs::create_dir(&home).unwrap_or_else(|e| panic!("{}: {e}", home.display()));
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -84,7 +95,7 @@ impl Names {
             .with_environment(&[("PATH", &path), ("HOME", home.as_os_str()), ("LC_ALL", OsStr::new("C"))])
             .in_namespace(&self.network.client.namespace)
             .in_cgroup(&cgroup)
-            .with_files(resolver.files())
+            .with_files(self.resolver.files())
             .spawn();
         Visit { running, cgroup }
     }
@@ -147,6 +158,11 @@ impl Visit {
         assert!(status.success(), "{shown}: {status}: {says}");
     }
 
+    /// Waits for its end, whether it succeeds or not; gives its exit code.
+    pub fn code(&mut self) -> Option<i32> {
+        self.running.wait(CLIENT_PATIENCE).code()
+    }
+
     /// What it has said on standard output.
     pub fn said(&self) -> String {
         self.running.stdout.all()
@@ -154,7 +170,7 @@ impl Visit {
 }
 
 /// The first line that a program says, which begins with this word.
-fn first_report(running: &Running, word: &str) -> Report {
+pub(crate) fn first_report(running: &Running, word: &str) -> Report {
     let line = running.stdout.next(PATIENCE).unwrap_or_else(|error| {
         panic!("`{}` says nothing ({error}), only: {}", running.shown(), running.stderr.all())
     });

@@ -1,6 +1,6 @@
 //! The stage for names: every client reaches the servers, which say under what name it came.
 
-use e2e::{Client, Counter, Names, Packets, Protocol, Zone};
+use e2e::{Client, Counter, Names, Packets, Protocol, Stub, Zone};
 
 /// Runs a client and waits until the servers have seen a TLS connection and a request of it.
 fn over_tls(names: &Names, client: &Client, name: &str, version: &str) {
@@ -108,4 +108,46 @@ fn a_messenger_tells_its_name_to_the_resolver_only() {
     let seen = names.seen();
     assert_eq!(seen.iter().filter(|seen| seen.what == "raw" && seen.name.is_none()).count(), 1);
     assert!(seen.iter().all(|seen| ["dns", "raw"].contains(&seen.what.as_str())), "{seen:#?}");
+}
+
+#[test]
+fn a_zone_says_what_it_was_told_to() {
+    let zone = Zone::default()
+        .ttl(1)
+        .alias("shop.example", "shop.cdn.example")
+        .alias("shop.cdn.example", "edge7.cdn.example")
+        .address("lonely.example", [198, 51, 100, 2].into())
+        .truncated("big.example")
+        .empty("void.example")
+        .missing("no.example")
+        .hint("secure.example", [198, 51, 100, 2].into());
+    let names = Names::new(&zone);
+    over_tls(&names, &Client::curl("https://shop.example/"), "shop.example", "2");
+    // It has one address, and so none of IPv6.
+    over_tls(&names, &Client::curl("https://lonely.example/"), "lonely.example", "2");
+    let seen = names.until_seen("tls", "lonely.example", &[]);
+    assert!(seen.peer.is_ipv4(), "{seen:?}");
+    const NO_SUCH_HOST: i32 = 6;
+    for name in ["void.example", "no.example"] {
+        let client = Client::curl(&format!("https://{name}/"));
+        assert_eq!(names.start(&client).code(), Some(NO_SUCH_HOST), "{name}");
+    }
+    over_tls(&names, &Client::curl("https://big.example/"), "big.example", "2");
+    names.until_seen("dns", "big.example", &[("over", "tcp")]);
+    // A browser that finds an HTTPS record does not speak plain HTTP any more (RFC 9460, 9.5).
+    over_tls(&names, &Client::chromium("http://secure.example/"), "secure.example", "2");
+    names.until_seen("dns", "secure.example", &[("type", "HTTPS")]);
+}
+
+#[test]
+fn a_resolver_stands_between() {
+    for kind in [Stub::Dnsmasq, Stub::Forwarder] {
+        let names = Names::new(&Zone::default()).behind(kind);
+        let app = names.run(&Client::messenger("g.whatsapp.net"));
+        assert_ne!(app.app(), names.stub_app());
+        let asked = names.until_seen("dns", "g.whatsapp.net", &[("over", "udp")]);
+        assert_eq!(asked.peer.ip(), names.network.client.v4, "{kind:?}");
+        // Whoever asks the servers has an end in the resolver's sockets, which knows no other name.
+        over_tls(&names, &Client::curl("https://shop.example/"), "shop.example", "2");
+    }
 }

@@ -6,16 +6,18 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result, bail};
 
 /// Keys; some may be given more than once.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "address",
     "agent",
     "answer",
     "authority",
     "family",
+    "listen",
     "method",
     "path",
     "pieces",
     "protocols",
+    "server",
     "to",
     "zone",
 ];

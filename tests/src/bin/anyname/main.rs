@@ -14,6 +14,7 @@ mod quic;
 mod raw;
 mod report;
 mod serve;
+mod stub;
 mod tls;
 mod visit;
 mod visit_quic;
@@ -27,6 +28,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
     match arguments.command() {
         "serve" => serve::run(&arguments),
+        "stub" => stub::run(&arguments),
         "http" => visit::http(&arguments),
         "https" => visit::https(&arguments),
         "raw" => visit::raw(&arguments),
