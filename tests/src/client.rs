@@ -49,7 +49,8 @@ impl Client {
 
     /// wget(1).
     pub fn wget(url: &str) -> Self {
-        let client = Self::system("wget").words("--quiet --tries=1 --timeout=20 --output-document=-");
+        let client =
+            Self::system("wget").words("--quiet --tries=1 --timeout=20 --output-document=-");
         client.words(&format!("--ca-certificate={AUTHORITY} {url}"))
     }
 
@@ -98,9 +99,24 @@ impl Client {
         Self::quic(host).words(LONG_HELLO)
     }
 
-    /// TLS with a hello of 4 KB, sent in eleven segments.
+    /// A handshake of QUIC version 2. The name has to lead to [`crate::names::quic2`].
+    pub fn quic2(host: &str) -> Self {
+        Self::ours("quic2").words(&format!("--to {host}:443 --authority {AUTHORITY} --family 4"))
+    }
+
+    /// The same, with a hello so long that it takes four datagrams.
+    pub fn quic2_long_hello(host: &str) -> Self {
+        Self::quic2(host).words(LONG_HELLO)
+    }
+
+    /// TLS with a hello of more than 4 KB.
+    pub fn tls_long_hello(host: &str) -> Self {
+        Self::https(host).words(LONG_HELLO)
+    }
+
+    /// The same, with the hello in eleven segments.
     pub fn tls_in_pieces(host: &str) -> Self {
-        Self::https(host).words(LONG_HELLO).words("--pieces 400")
+        Self::tls_long_hello(host).words("--pieces 400")
     }
 
     /// HTTP/1.1 over TLS.

@@ -1,14 +1,14 @@
 //! The stage for names: a network on which every name leads to the servers.
 
 use std::ffi::OsStr;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::Trust;
 use crate::scratch::unique;
-use crate::wait::PATIENCE;
 use crate::stub::{self, Stub};
+use crate::wait::PATIENCE;
 use crate::{
     App, Cgroup, Client, Launch, Network, Report, Resolver, Running, Scratch, Seen, Zone,
     eventually, program,
@@ -16,6 +16,15 @@ use crate::{
 
 /// How long a client may take: a browser on a busy machine takes long.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The last byte of the address at which QUIC is version 2.
+const QUIC2_HOST: u8 = 3;
+
+/// The address at which QUIC is version 2, on [`Names::new`]'s network: for [`Zone::address`]. All
+/// else is there too, except DNS.
+pub fn quic2() -> Ipv4Addr {
+    Ipv4Addr::new(198, 51, 100, QUIC2_HOST)
+}
 
 /// Two hosts; on one of them servers that answer any name, as [`Zone`] says.
 #[derive(Debug)]
@@ -46,7 +55,8 @@ impl Names {
         let authority = scratch.path().join("authority.pem");
         let host = &network.server;
         let server = Launch::new(program::anyname())
-            .words(&format!("serve --address {} --address {} --authority", host.v4, host.v6))
+            .words(&format!("serve --address {} --address {}", host.v4, host.v6))
+            .words(&format!("--quic2 {} --authority", host.add_address(QUIC2_HOST)))
             .arg(&authority)
             .arg("--zone")
             .arg(scratch.write("zone", &zone.to_string()))
@@ -92,7 +102,11 @@ impl Names {
         let running = client
             .launch(trust)
             // No proxy of this machine, and no language.
-            .with_environment(&[("PATH", &path), ("HOME", home.as_os_str()), ("LC_ALL", OsStr::new("C"))])
+            .with_environment(&[
+                ("PATH", &path),
+                ("HOME", home.as_os_str()),
+                ("LC_ALL", OsStr::new("C")),
+            ])
             .in_namespace(&self.network.client.namespace)
             .in_cgroup(&cgroup)
             .with_files(self.resolver.files())

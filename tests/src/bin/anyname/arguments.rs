@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result, bail};
 
 /// Keys; some may be given more than once.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "address",
     "agent",
     "answer",
@@ -17,6 +17,7 @@ const KEYS: [&str; 13] = [
     "path",
     "pieces",
     "protocols",
+    "quic2",
     "server",
     "to",
     "zone",

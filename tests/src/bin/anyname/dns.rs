@@ -24,7 +24,13 @@ pub(crate) struct Names {
 
 impl Names {
     /// Answers a query and says that it came, or nothing if it is none.
-    pub(crate) fn answer(&self, query: &[u8], what: &str, over: &str, ends: Ends) -> Option<Vec<u8>> {
+    pub(crate) fn answer(
+        &self,
+        query: &[u8],
+        what: &str,
+        over: &str,
+        ends: Ends,
+    ) -> Option<Vec<u8>> {
         let question = Question::parse(query).ok()?;
         seen(what, Some(&question.name), ends, &[("over", &over), ("type", &question.kind_name())]);
         Some(question.answer(&self.zone, &self.own, over == "udp"))

@@ -36,8 +36,7 @@ pub(crate) async fn serve(
         }
         let body: Vec<u8> = buffer.drain(..length).collect();
         let authority = header("host");
-        let request =
-            Request { version: "1.1", over, method, authority, target, body: &body };
+        let request = Request { version: "1.1", over, method, authority, target, body: &body };
         let answer = answer(&names, &request, ends);
         let closes = header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let head = format!(

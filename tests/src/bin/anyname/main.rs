@@ -7,10 +7,13 @@
 mod arguments;
 mod authority;
 mod dns;
+mod frames;
 mod http1;
 mod http2;
+mod link;
 mod message;
 mod quic;
+mod quic2;
 mod raw;
 mod report;
 mod serve;
@@ -32,6 +35,7 @@ fn main() -> Result<()> {
         "http" => visit::http(&arguments),
         "https" => visit::https(&arguments),
         "raw" => visit::raw(&arguments),
+        "quic2" => quic2::visit(&arguments),
         "quic" => visit_quic::run(&arguments),
         other => bail!("unknown command {other:?}"),
     }

@@ -83,7 +83,9 @@ impl Question {
             let addresses = entry.map_or(&[][..], |entry| &entry.addresses);
             let addresses = if addresses.is_empty() { own } else { addresses };
             let data = match self.kind {
-                kind::HTTPS => entry.map(|entry| service(&entry.hints)).into_iter().flatten().collect(),
+                kind::HTTPS => {
+                    entry.map(|entry| service(&entry.hints)).into_iter().flatten().collect()
+                }
                 _ => addresses.iter().filter_map(|address| self.data(*address)).collect::<Vec<_>>(),
             };
             records.extend(data.iter().map(|data| record(last, self.kind, ttl, data)));

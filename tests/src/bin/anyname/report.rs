@@ -14,7 +14,8 @@ pub(crate) struct Ends {
 impl Ends {
     /// IPv4 addresses are told as such, whatever socket they came from.
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr) -> Self {
-        let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        let plain =
+            |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
         Self { peer: plain(peer), local: plain(local) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{Read as _, stdin};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fs, process, thread};
@@ -16,10 +16,10 @@ use crate::arguments::Arguments;
 use crate::authority::Authority;
 use crate::dns::{self, Names};
 use crate::report::{self, Ends};
-use crate::{http1, quic, raw, tls};
+use crate::{http1, quic, quic2, raw, tls};
 
 /// Serves at every `--address` with what the file `--zone` says; writes the certificate of the
-/// authority to the file `--authority`.
+/// authority to the file `--authority`. QUIC is version 2 at every `--quic2`, and version 1 elsewhere.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(arguments))
@@ -51,6 +51,15 @@ async fn serve(arguments: &Arguments) -> Result<()> {
     listen(443, move |stream, ends| tls::serve(known.clone(), Arc::clone(&config), stream, ends))
         .await?;
     listen(5222, raw::serve).await?;
+    for address in arguments.all::<IpAddr>("quic2")? {
+        let socket = UdpSocket::bind((address, 443)).with_context(|| format!("{address}"))?;
+        let config = Arc::clone(&http3);
+        thread::spawn(move || {
+            if let Err(error) = quic2::serve(&config, &socket) {
+                eprintln!("QUIC version 2: {error:#}");
+            }
+        });
+    }
 
     thread::spawn(|| {
         // Whatever comes: its end is what matters.
@@ -73,10 +82,7 @@ fn config(authority: &Arc<Authority>, protocols: &[&[u8]]) -> Result<Arc<ServerC
 }
 
 /// Serves each connection to a port of any address, of IPv4 too.
-async fn listen<F>(
-    port: u16,
-    serve: impl Fn(TcpStream, Ends) -> F + Send + 'static,
-) -> Result<()>
+async fn listen<F>(port: u16, serve: impl Fn(TcpStream, Ends) -> F + Send + 'static) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {

@@ -36,7 +36,12 @@ pub(crate) async fn serve(
     let alpn = alpn.into_owned();
     let version = connection.protocol_version().context("after the handshake")?;
     let version = format!("{version:?}");
-    seen("tls", name.as_deref(), ends, &[("alpn", &alpn), ("version", &version), ("hello", &length)]);
+    seen(
+        "tls",
+        name.as_deref(),
+        ends,
+        &[("alpn", &alpn), ("version", &version), ("hello", &length)],
+    );
     match alpn.as_str() {
         "h2" => http2::serve(names, stream, ends).await,
         _ => http1::serve(names, stream, "tls", ends).await,

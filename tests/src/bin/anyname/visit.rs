@@ -31,7 +31,8 @@ impl Goal {
         let to: String = arguments.one("to")?;
         let (host, port) = to.split_once(':').context("--to NAME:PORT")?;
         let family: Option<u8> = arguments.all("family")?.into_iter().next();
-        let fits = |address: &SocketAddr| family.is_none_or(|family| address.is_ipv4() == (family == 4));
+        let fits =
+            |address: &SocketAddr| family.is_none_or(|family| address.is_ipv4() == (family == 4));
         let mut found = (host, port.parse::<u16>()?).to_socket_addrs().context(to.clone())?;
         let address = found.find(fits).with_context(|| format!("no address of {to}"))?;
         Ok(Self { host: host.to_owned(), address })

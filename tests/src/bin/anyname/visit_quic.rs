@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Endpoint};
+use quinn::{ClientConfig, Endpoint, TransportConfig};
 use tokio::time::timeout;
 
 use crate::arguments::Arguments;
@@ -27,7 +27,11 @@ async fn visit(arguments: &Arguments) -> Result<()> {
     };
     let endpoint = Endpoint::client(any)?;
     let config = QuicClientConfig::try_from(config(arguments, b"h3")?)?;
-    let config = ClientConfig::new(Arc::new(config));
+    let mut config = ClientConfig::new(Arc::new(config));
+    // Its own search for a larger datagram would send some.
+    let mut transport = TransportConfig::default();
+    transport.mtu_discovery_config(None);
+    config.transport_config(Arc::new(transport));
     let connection = endpoint.connect_with(config, goal.address, &goal.host)?.await?;
     let connection = h3_quinn::Connection::new(connection);
     let (mut driver, mut requests) = h3::client::new(connection).await?;

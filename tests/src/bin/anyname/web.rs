@@ -48,7 +48,8 @@ pub(crate) fn answer(names: &Names, request: &Request<'_>, ends: Ends) -> Answer
             "POST" => Some(request.body.to_vec()),
             _ => query.strip_prefix("dns=").and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()),
         };
-        let answer = question.and_then(|question| names.answer(&question, "doh", request.over, ends));
+        let answer =
+            question.and_then(|question| names.answer(&question, "doh", request.over, ends));
         return Answer { kind: "application/dns-message", body: answer.unwrap_or_default() };
     }
     // A sales report is acknowledged so; everybody else takes whatever comes.
