@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a client may take: a browser on a busy machine takes long.
-const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The last byte of the address at which QUIC is version 2.
 const QUIC2_HOST: u8 = 3;
@@ -65,14 +65,14 @@ impl Names {
             .spawn();
         let ready = first_report(&server, "ready");
         let key = ready.text("key").expect("the servers tell their key").to_owned();
-        let resolver = Resolver::new(&scratch, "direct", &[host.v4.into()]);
+        let resolver = Resolver::new(&scratch, "direct", host.v4.into());
         Self { stub: None, server, server_cgroup, network, resolver, authority, key, scratch }
     }
 
     /// Puts a resolver on the clients' host: they ask that one, and it alone asks the servers.
     pub fn behind(self, kind: Stub) -> Self {
         let stub = stub::Resolving::start(kind, &self.network.client.namespace, self.server());
-        let resolver = Resolver::new(&self.scratch, "stub", &[stub.address()]);
+        let resolver = Resolver::new(&self.scratch, "stub", stub.address());
         Self { stub: Some(stub), resolver, ..self }
     }
 

@@ -12,12 +12,11 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Asks these servers and nobody else; the files are written to the directory under this prefix.
-    pub fn new(scratch: &Scratch, prefix: &str, servers: &[IpAddr]) -> Self {
-        let servers: String =
-            servers.iter().map(|server| format!("nameserver {server}\n")).collect();
+    /// Asks this server and nobody else; the files are written to the directory under this prefix.
+    pub fn new(scratch: &Scratch, prefix: &str, server: IpAddr) -> Self {
+        let server = format!("nameserver {server}\n");
         let files = [
-            ("resolv.conf", servers.as_str()),
+            ("resolv.conf", server.as_str()),
             ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
             ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
         ];

@@ -3,6 +3,9 @@
 use e2e::names::quic2;
 use e2e::{Client, Counter, Names, Packets, Protocol, Stub, Volume, Zone};
 
+/// How curl(1) ends when a name has no address.
+const NO_SUCH_HOST: i32 = 6;
+
 /// Runs a client and waits until the servers have seen a TLS connection and a request of it.
 fn over_tls(names: &Names, client: &Client, name: &str, version: &str) {
     let _visit = names.run(client);
@@ -154,7 +157,6 @@ fn a_zone_says_what_it_was_told_to() {
     over_tls(&names, &Client::curl("https://lonely.example/"), "lonely.example", "2");
     let seen = names.until_seen("tls", "lonely.example", &[]);
     assert!(seen.peer.is_ipv4(), "{seen:?}");
-    const NO_SUCH_HOST: i32 = 6;
     for name in ["void.example", "no.example"] {
         let client = Client::curl(&format!("https://{name}/"));
         assert_eq!(names.start(&client).code(), Some(NO_SUCH_HOST), "{name}");
@@ -170,11 +172,14 @@ fn a_zone_says_what_it_was_told_to() {
 fn a_resolver_stands_between() {
     for kind in [Stub::Dnsmasq, Stub::Forwarder] {
         let names = Names::new(&Zone::default()).behind(kind);
-        let app = names.run(&Client::messenger("g.whatsapp.net"));
-        assert_ne!(app.app(), names.stub_app());
-        let asked = names.until_seen("dns", "g.whatsapp.net", &[("over", "udp")]);
-        assert_eq!(asked.peer.ip(), names.network.client.v4, "{kind:?}");
-        // Whoever asks the servers has an end in the resolver's sockets, which knows no other name.
+        let host = &names.network.client;
+        let asked = Packets::of(Protocol::Udp).to(kind.address()).to_port(53);
+        let asked = Counter::new(&host.namespace, &asked);
+        let visit = names.run(&Client::messenger("g.whatsapp.net"));
+        assert_ne!(visit.app(), names.stub_app());
+        let told = names.until_seen("dns", "g.whatsapp.net", &[("over", "udp")]);
+        assert_eq!(told.peer.ip(), host.v4, "{kind:?}");
+        assert!(asked.read().packets >= 1, "{kind:?} was not asked");
         over_tls(&names, &Client::curl("https://shop.example/"), "shop.example", "2");
     }
 }

@@ -45,13 +45,13 @@ enum Space {
 }
 
 impl Space {
-    /// The first byte of a packet, which in version 2 counts types from another start (RFC 9369, 3.2).
+    /// The first byte of a packet with a number of four bytes. Version 2 counts types of packets from
+    /// another start than version 1 (RFC 9369, 3.2).
     fn first_byte(self) -> u8 {
-        let number = (NUMBER - 1) as u8;
         match self {
-            Self::Initial => 0b1101_0000 | number,
-            Self::Handshake => 0b1111_0000 | number,
-            Self::Application => 0b0100_0000 | number,
+            Self::Initial => 0b1101_0011,
+            Self::Handshake => 0b1111_0011,
+            Self::Application => 0b0100_0011,
         }
     }
 
@@ -99,7 +99,7 @@ impl Link {
         own: Vec<u8>,
         peer: Vec<u8>,
     ) -> Result<Self> {
-        let suite = TLS13_AES_128_GCM_SHA256.tls13().and_then(|suite| suite.quic_suite());
+        let suite = TLS13_AES_128_GCM_SHA256.tls13().and_then(rustls::Tls13CipherSuite::quic_suite);
         let keys = suite.context("ring has QUIC")?.keys(first, side, Version::V2);
         let mut streams: [Stream; 3] = Default::default();
         streams[Space::Initial as usize].keys = Some(keys);
