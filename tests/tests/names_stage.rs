@@ -164,7 +164,10 @@ fn a_zone_says_what_it_was_told_to() {
     over_tls(&names, &Client::curl("https://big.example/"), "big.example", "2");
     names.until_seen("dns", "big.example", &[("over", "tcp")]);
     // A browser that finds an HTTPS record does not speak plain HTTP any more (RFC 9460, 9.5).
-    over_tls(&names, &Client::chromium("http://secure.example/"), "secure.example", "2");
+    let browser = |url: &str| Client::chromium(url).words("--disable-features=HttpsUpgrades");
+    names.run(&browser("http://plain.example/"));
+    names.until_seen("http", "plain.example", &[("over", "tcp")]);
+    over_tls(&names, &browser("http://secure.example/"), "secure.example", "2");
     names.until_seen("dns", "secure.example", &[("type", "HTTPS")]);
 }
 
