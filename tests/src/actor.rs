@@ -72,7 +72,7 @@ pub struct Report {
 }
 
 impl Report {
-    fn parse(line: &str) -> Self {
+    pub(crate) fn parse(line: &str) -> Self {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let fields = rest
             .split_whitespace()
@@ -80,6 +80,16 @@ impl Report {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         Self { word: word.to_owned(), fields }
+    }
+
+    /// The word.
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// The text of a key.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.fields.get(key).map(String::as_str)
     }
 
     /// The number of a key.
@@ -92,6 +102,6 @@ impl Report {
 
     /// Whether what was received was what had been sent.
     pub fn intact(&self) -> bool {
-        self.fields.get("intact").map(String::as_str) == Some("true")
+        self.text("intact") == Some("true")
     }
 }

@@ -1,19 +1,21 @@
 #![expect(unsafe_code, reason = "a child enters its namespace and cgroup between fork and exec")]
 //! Child processes: where they start, what they say, and that none is left behind.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use crate::{Cgroup, Namespace};
 
@@ -73,6 +75,33 @@ impl Launch {
         // SAFETY: the closure makes one system call on an open descriptor and does not allocate.
         // "0" is the writer itself (cgroups(7)).
         unsafe { self.command.pre_exec(move || (&file).write_all(b"0")) };
+        self
+    }
+
+    /// Starts in a mount namespace of its own, in which each second file shows the content of the
+    /// first.
+    pub fn with_files(mut self, files: &[(PathBuf, PathBuf)]) -> Self {
+        let text = |path: &Path| {
+            // A mount follows no dangling link; better said here than after the fork.
+            let path = path.canonicalize().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            CString::new(path.as_os_str().as_bytes()).expect("no zero in a path")
+        };
+        let files: Vec<_> = files.iter().map(|(from, to)| (text(from), text(to))).collect();
+        let mount = move || -> std::io::Result<()> {
+            // SAFETY: a mount namespace has nothing to do with memory or open descriptors.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+            mount_change(c"/", private)?;
+            files.iter().try_for_each(|(from, to)| Ok(mount_bind(&**from, &**to)?))
+        };
+        // SAFETY: the closure makes system calls only and does not allocate.
+        unsafe { self.command.pre_exec(mount) };
+        self
+    }
+
+    /// Starts with these variables and no others.
+    pub fn with_environment(mut self, variables: &[(&str, &OsStr)]) -> Self {
+        self.command.env_clear().envs(variables.iter().copied());
         self
     }
 

@@ -15,7 +15,16 @@ pub fn actor() -> PathBuf {
 
 /// The program that lives for a moment; it lies beside the actor.
 pub fn blink() -> PathBuf {
-    let path = actor().with_file_name("blink");
+    beside_the_actor("blink")
+}
+
+/// The servers that answer any name, and clients that speak to them; it lies beside the actor.
+pub fn anyname() -> PathBuf {
+    beside_the_actor("anyname")
+}
+
+fn beside_the_actor(name: &str) -> PathBuf {
+    let path = actor().with_file_name(name);
     assert!(path.exists(), "{} is missing: run `cargo xtask test`", path.display());
     path
 }

@@ -12,7 +12,7 @@ pub(crate) struct Tool {
 }
 
 /// Every one, in the order in which the doctor shows them.
-pub(crate) const TOOLS: [Tool; 8] = [
+pub(crate) const TOOLS: [Tool; 12] = [
     Tool { program: "ip", package: "iproute2", why: "network namespaces and veth pairs" },
     Tool { program: "nft", package: "nftables", why: "counters that know the true bytes" },
     Tool { program: "ethtool", package: "ethtool", why: "offloads of the veth pairs" },
@@ -24,7 +24,16 @@ pub(crate) const TOOLS: [Tool; 8] = [
     },
     Tool { program: "iperf3", package: "iperf3", why: "bulk traffic" },
     Tool { program: "curl", package: "curl", why: "an independent client of the endpoint" },
-    Tool { program: "python3", package: "python3-minimal", why: "an app behind an interpreter" },
+    Tool { program: "python3", package: "python3", why: "an app behind an interpreter" },
+    Tool { program: "wget", package: "wget", why: "an app with another TLS library" },
+    Tool { program: "openssl", package: "openssl", why: "a handshake and nothing more" },
+    Tool { program: "chromium", package: "chromium", why: "a browser: long hellos, QUIC" },
+    // The package `dnsmasq` would start a resolver of its own on port 53.
+    Tool {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        why: "a resolver between apps and network",
+    },
 ];
 
 /// The ones this machine does not have.

@@ -1,0 +1,146 @@
+//! DNS messages (RFC 1035, 4): one question in, an answer out.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::zone::Zone;
+
+/// The types of records that are known (RFC 1035, RFC 3596, RFC 9460).
+pub(crate) mod kind {
+    pub(crate) const A: u16 = 1;
+    pub(crate) const CNAME: u16 = 5;
+    pub(crate) const AAAA: u16 = 28;
+    pub(crate) const HTTPS: u16 = 65;
+}
+
+const HEADER: usize = 12;
+const CLASS_IN: u16 = 1;
+const TRUNCATED: u16 = 0x0200;
+const NXDOMAIN: u16 = 3;
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Question {
+    id: u16,
+    /// As asked, in the case of the client.
+    pub(crate) name: String,
+    pub(crate) kind: u16,
+    /// The question as it was sent.
+    bytes: Vec<u8>,
+}
+
+impl Question {
+    /// Reads the first question of a query.
+    pub(crate) fn parse(message: &[u8]) -> Result<Self> {
+        let number = |at: usize| -> Result<u16> {
+            let bytes = message.get(at..at + 2).context("cut short")?;
+            Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
+        };
+        ensure!(number(2)? & 0x8000 == 0, "an answer, not a question");
+        ensure!(number(4)? >= 1, "no question");
+        let (mut labels, mut at) = (Vec::new(), HEADER);
+        loop {
+            let length = usize::from(*message.get(at).context("cut short")?);
+            ensure!(length < 64, "a compressed question");
+            let label = message.get(at + 1..at + 1 + length).context("cut short")?;
+            at += 1 + length;
+            if length == 0 {
+                break;
+            }
+            labels.push(label.iter().copied().map(char::from).collect::<String>());
+        }
+        let bytes = message.get(HEADER..at + 4).context("cut short")?.to_vec();
+        Ok(Self { id: number(0)?, name: labels.join("."), kind: number(at)?, bytes })
+    }
+
+    /// The type's usual name, or its number.
+    pub(crate) fn kind_name(&self) -> String {
+        match self.kind {
+            kind::A => "A".to_owned(),
+            kind::AAAA => "AAAA".to_owned(),
+            kind::HTTPS => "HTTPS".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// What the zone says. Whoever has no addresses of its own has the `own` ones.
+    pub(crate) fn answer(&self, zone: &Zone, own: &[IpAddr], over_udp: bool) -> Vec<u8> {
+        let (names, entry) = zone.follow(&self.name);
+        let is = |what: fn(&e2e::zone::Entry) -> bool| entry.is_some_and(what);
+        if over_udp && zone.entry(&self.name).is_some_and(|entry| entry.truncated) {
+            return self.message(TRUNCATED, &[]);
+        }
+        let ttl = zone.seconds();
+        let mut records: Vec<Vec<u8>> = names
+            .windows(2)
+            .map(|pair| record(&pair[0], kind::CNAME, ttl, &encoded(&pair[1])))
+            .collect();
+        if is(|entry| entry.missing) {
+            return self.message(NXDOMAIN, &records);
+        }
+        if !is(|entry| entry.empty) {
+            let last = names.last().unwrap_or(&self.name);
+            let addresses = entry.map_or(&[][..], |entry| &entry.addresses);
+            let addresses = if addresses.is_empty() { own } else { addresses };
+            let data = match self.kind {
+                kind::HTTPS => {
+                    entry.map(|entry| service(&entry.hints)).into_iter().flatten().collect()
+                }
+                _ => addresses.iter().filter_map(|address| self.data(*address)).collect::<Vec<_>>(),
+            };
+            records.extend(data.iter().map(|data| record(last, self.kind, ttl, data)));
+        }
+        self.message(0, &records)
+    }
+
+    /// An address, if it is of the kind asked for.
+    fn data(&self, address: IpAddr) -> Option<Vec<u8>> {
+        match (self.kind, address) {
+            (kind::A, IpAddr::V4(v4)) => Some(Ipv4Addr::octets(&v4).to_vec()),
+            (kind::AAAA, IpAddr::V6(v6)) => Some(Ipv6Addr::octets(&v6).to_vec()),
+            _ => None,
+        }
+    }
+
+    fn message(&self, flags: u16, answers: &[Vec<u8>]) -> Vec<u8> {
+        // A response, recursion desired and available.
+        let flags = 0x8180 | flags;
+        let count = u16::try_from(answers.len()).unwrap_or(u16::MAX);
+        let header = [self.id, flags, 1, count, 0, 0].map(u16::to_be_bytes);
+        [header.as_flattened(), &self.bytes, &answers.concat()].concat()
+    }
+}
+
+fn record(name: &str, kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
+    [
+        &encoded(name)[..],
+        &kind.to_be_bytes(),
+        &CLASS_IN.to_be_bytes(),
+        &ttl.to_be_bytes(),
+        &length.to_be_bytes(),
+        data,
+    ]
+    .concat()
+}
+
+/// A name as labels, without compression.
+fn encoded(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        let label: Vec<u8> = label.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
+        bytes.push(u8::try_from(label.len()).unwrap_or(63));
+        bytes.extend(label);
+    }
+    bytes.push(0);
+    bytes
+}
+
+/// The data of an HTTPS record (RFC 9460, 2.2): priority 1, the owner itself, `alpn` with HTTP/2
+/// and `ipv4hint`. None without hints.
+fn service(hints: &[Ipv4Addr]) -> Option<Vec<u8>> {
+    let addresses: Vec<u8> = hints.iter().flat_map(Ipv4Addr::octets).collect();
+    let length = u16::try_from(addresses.len()).ok().filter(|length| *length > 0)?;
+    let alpn = [&[0, 1, 0, 3][..], &[2], b"h2"].concat();
+    Some([&[0, 1, 0], &alpn[..], &[0, 4], &length.to_be_bytes(), &addresses].concat())
+}
