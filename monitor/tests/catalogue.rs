@@ -120,6 +120,30 @@ fn entries_must_not_contradict_each_other() {
 }
 
 #[test]
+fn rules_of_one_key_go_from_the_most_specific_to_the_least() {
+    let order = |rules: &[&str]| {
+        let text = GOOD.replace("{ exact = \"a.example.org\" }", &rules.join(", "));
+        let source = catalogue::compile("x.toml", &text).unwrap();
+        let lines = source.lines().filter(|line| line.contains("key: \"e.org\""));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let names =
+        order(&["{ suffix = \"e.org\" }", "{ label = \"a*.e.org\" }", "{ label = \"ab*.e.org\" }"]);
+    assert!(names[0].contains("head: \"ab\""), "{names:?}");
+    assert!(names[1].contains("head: \"a\""), "{names:?}");
+    assert!(names[2].contains("Suffix"), "{names:?}");
+    let ports = order(&[
+        "{ exact = \"e.org\" }",
+        "{ exact = \"e.org\", transport = \"udp\" }",
+        "{ exact = \"e.org\", port = 1 }",
+        "{ exact = \"e.org\", port = 1, transport = \"udp\" }",
+    ]);
+    let bound = |line: &str| (line.contains(" port: Some"), line.contains(" transport: Some"));
+    let bound: Vec<_> = ports.iter().map(|line| bound(line)).collect();
+    assert_eq!(bound, [(true, true), (true, false), (false, true), (false, false)]);
+}
+
+#[test]
 fn lists_of_companies_are_checked() {
     let told = |text| companies::read(&[("x.tsv", text)]).unwrap_err().join("\n");
     assert_eq!(told("# fine\na.org A"), "x.tsv:2: no tab between domain and company");
