@@ -25,7 +25,9 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=src/naming/catalogue/terms.rs");
     for table in [behaviours, public_suffixes, companies] {
         if let Err(Refusal(objections)) = table(&out) {
-            objections.iter().for_each(|objection| println!("cargo::error={objection}"));
+            for objection in objections {
+                println!("cargo::error={objection}");
+            }
         }
     }
     programs(&out.join("programs.o"))

@@ -77,7 +77,8 @@ fn entry(line: &str) -> Result<(&str, &str), String> {
 /// The company of the nearest domain that this one stands under.
 fn parent<'a>(owners: &BTreeMap<&str, &'a str>, domain: &str) -> Option<&'a str> {
     let above = std::iter::successors(Some(domain), |name| Some(name.split_once('.')?.1)).skip(1);
-    above.filter_map(|name| owners.get(name).copied()).next()
+    let mut owners = above.filter_map(|name| owners.get(name).copied());
+    owners.next()
 }
 
 impl Companies {

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use toml::Spanned;
+
 use super::{Cadence, Calendar, Catalogue, Entry, Rule, Shape, terms};
 
 /// Tables that the agent includes.
@@ -34,8 +36,7 @@ fn write_entry(out: &mut String, entry: &Entry) -> fmt::Result {
     let claims: Vec<&str> =
         entry.claims.get_ref().iter().map(|text| text.get_ref().trim()).collect();
     let evidence = &entry.evidence;
-    let sources: Vec<&String> =
-        evidence.sources.get_ref().iter().map(|text| text.get_ref()).collect();
+    let sources: Vec<&String> = evidence.sources.get_ref().iter().map(Spanned::get_ref).collect();
     writeln!(out, "Behaviour {{")?;
     writeln!(out, "    id: {:?},", entry.id.get_ref())?;
     writeln!(out, "    name: {:?},", entry.name.get_ref())?;
@@ -52,9 +53,9 @@ fn write_entry(out: &mut String, entry: &Entry) -> fmt::Result {
         None => writeln!(out, "    cadence: None,")?,
         Some(cadence) => write_cadence(out, *cadence.get_ref())?,
     }
-    let transport = entry.transport.as_ref().map(|text| text.get_ref());
+    let transport = entry.transport.as_ref().map(Spanned::get_ref);
     writeln!(out, "    transport: {transport:?},")?;
-    writeln!(out, "    note: {:?},\n}},", entry.note.as_ref().map(|text| text.get_ref()))
+    writeln!(out, "    note: {:?},\n}},", entry.note.as_ref().map(Spanned::get_ref))
 }
 
 fn write_cadence(out: &mut String, cadence: Cadence) -> fmt::Result {

@@ -54,3 +54,81 @@ impl CompanyId {
 pub fn of(host: &str) -> Option<CompanyId> {
     DOMAINS.longest_ending(host).map(|(_, company)| CompanyId(company))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn name_of(host: &str) -> Option<&'static str> {
+        of(host).map(CompanyId::name)
+    }
+
+    #[test]
+    fn well_known_domains_have_their_owners() {
+        // From v2fly/domain-list-community, which none of the lists here was made from: the file that
+        // lists the domain is named after the owner (`data/whatsapp` is included by `data/meta`).
+        for (host, company) in [
+            ("whatsapp.net", "Meta"),
+            ("wa.me", "Meta"),
+            ("opstatics.com", "OnePlus"),
+            ("h2os.com", "OnePlus"),
+            ("heytap.com", "OPPO"),
+            ("nearme.com.cn", "OPPO"),
+            ("mi-img.com", "Xiaomi"),
+            ("miwifi.com", "Xiaomi"),
+            ("dbankcloud.ru", "Huawei"),
+            ("hicloud.com", "Huawei"),
+            ("samsungqbe.com", "Samsung"),
+            ("ospserver.net", "Samsung"),
+            ("app-measurement.com", "Google"),
+            ("doubleclick.net", "Google"),
+            ("adjust.io", "Adjust"),
+        ] {
+            assert_eq!(name_of(host), Some(company), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_longest_match_wins() {
+        assert_eq!(name_of("a.b.appspot.com"), Some("Google"));
+        assert_eq!(name_of("sc-analytics.appspot.com"), Some("Snap"));
+        assert_eq!(name_of("e12.whatsapp.net"), Some("Meta"));
+        assert_eq!(name_of("notwhatsapp.net"), None, "labels, not letters");
+        assert_eq!(name_of("net"), None);
+        assert_eq!(name_of("example.invalid"), None);
+        assert_eq!(name_of(""), None);
+    }
+
+    #[test]
+    fn names_are_found_again() {
+        let all: Vec<_> = CompanyId::all().collect();
+        assert!(all.len() > 1_500, "{}", all.len());
+        for id in &all {
+            assert_eq!(CompanyId::by_name(id.name()), Some(*id));
+            assert!((1..=NAME_BYTES_MAX).contains(&id.name().len()), "{id:?}");
+        }
+        assert!(all.is_sorted_by(|a, b| a.name() < b.name()));
+        assert_eq!(CompanyId::by_name("No Such Company"), None);
+    }
+
+    #[test]
+    fn every_line_of_the_lists_is_answered() {
+        let own = include_str!("../../data/companies-own.tsv");
+        let listed = include_str!("../../data/companies.tsv");
+        let lines = |text: &'static str| text.lines().filter(|line| !line.starts_with('#'));
+        let own: std::collections::BTreeMap<_, _> =
+            lines(own).map(|line| line.split_once('\t').expect("a tab")).collect();
+        for (domain, company) in &own {
+            assert_eq!(name_of(domain), Some(*company), "{domain}");
+        }
+        let mut count = own.len();
+        for (domain, company) in lines(listed).filter_map(|line| line.split_once('\t')) {
+            let expected = own.get(domain).unwrap_or(&company);
+            assert_eq!(name_of(domain), Some(*expected), "{domain}");
+            count += 1;
+        }
+        assert!(count > 3_500, "{count}");
+    }
+}

@@ -199,55 +199,71 @@ mod tests {
         );
     }
 
-    /// What psl says, another program with the same list.
-    fn oracle(host: &str) -> Option<&str> {
-        psl::domain_str(host)
+    /// What psl says, another program with the same list: the registrable domain, if there is one.
+    ///
+    /// Where a rule for everything under a name (`*.x`) and a rule deeper down (`a.y.x`, `*.y.x`)
+    /// meet, psl forgets that the first makes `y.x` a suffix. The list's algorithm, and its test for
+    /// `c.kobe.jp`, do not.
+    fn oracle<'a>(host: &'a str, rules: &[&str]) -> Option<&'a str> {
+        let forgotten = host.split_once('.').is_some_and(|(_, above)| {
+            let deeper = format!(".{host}");
+            rules.contains(&format!("*.{above}").as_str())
+                && !rules.contains(&host)
+                && !rules.contains(&format!("!{host}").as_str())
+                && rules.iter().any(|rule| rule.ends_with(&deeper))
+        });
+        if forgotten { None } else { psl::domain_str(host) }
+    }
+
+    fn rules() -> Vec<&'static str> {
+        let list = include_str!("../../data/public_suffixes.txt");
+        list.lines().filter(|line| !line.starts_with("//")).collect()
     }
 
     #[test]
     fn every_rule_gives_what_psl_gives() {
-        let list = include_str!("../../data/public_suffixes.txt");
-        let rules = list.lines().filter(|line| !line.starts_with("//"));
-        let mut compared = 0;
-        for rule in rules {
+        let rules = rules();
+        // The few rules that matter to the oracle's gap: the search is done for every host.
+        let wild: Vec<&str> = rules.iter().filter(|rule| rule.starts_with("*.")).copied().collect();
+        let near =
+            |rule: &&str| wild.iter().any(|wild| rule.ends_with(wild.trim_start_matches('*')));
+        let near: Vec<&str> = rules.iter().filter(|rule| near(rule)).copied().collect();
+        let (mut domains, mut suffixes) = (0, 0);
+        for rule in &rules {
             let name = rule.trim_start_matches(['!', '*', '.']);
-            for host in [
-                name.to_owned(),
-                format!("a.{name}"),
-                format!("b.a.{name}"),
-                format!("c.b.a.{name}"),
-            ] {
-                let parsed = self::host(&host);
-                match of(&parsed) {
-                    Domain::Local => assert!(is_local(&host)),
-                    Domain::Suffix("in-addr.arpa" | "ip6.arpa") => assert!(host.ends_with(".arpa")),
+            for before in ["", "a.", "b.a.", "c.b.a."] {
+                let text = format!("{before}{name}");
+                let expected = oracle(&text, &near);
+                match of(&host(&text)) {
+                    Domain::Local => assert!(is_local(&text)),
+                    Domain::Suffix("in-addr.arpa" | "ip6.arpa") => assert!(is_under(&text, "arpa")),
                     Domain::Suffix(suffix) => {
-                        if oracle(&host) != None {
-                            eprintln!("MIS {host} {suffix} {:?}", oracle(&host))
-                        }
+                        assert_eq!((suffix, expected), (&*text, None));
+                        suffixes += 1;
                     }
                     Domain::Registrable(domain) => {
-                        if oracle(&host) != Some(domain) {
-                            eprintln!("MIS {host} {domain} {:?}", oracle(&host))
-                        }
+                        assert_eq!(expected, Some(domain), "{text}");
+                        domains += 1;
                     }
                 }
-                compared += 1;
             }
         }
-        assert!(compared > 40_000, "only {compared} hosts were compared");
+        assert!(domains > 30_000 && suffixes > 8_000, "{domains} domains, {suffixes} suffixes");
     }
 
     proptest! {
         #[test]
-        fn a_domain_is_an_ending(text in "[a-z0-9]{1,3}(\\.(com|uk|co|ck|jp|kawasaki|[a-z]{1,3})){0,5}") {
-            let host = host(&text);
-            match of(&host) {
+        fn a_domain_is_an_ending(
+            text in "[a-z0-9]{1,3}(\\.(com|uk|co|ck|jp|kawasaki|[a-z]{1,3})){0,5}",
+        ) {
+            match of(&host(&text)) {
                 Domain::Local => prop_assert!(is_local(&text)),
-                Domain::Suffix(suffix) => prop_assert_eq!((suffix, oracle(&text)), (&*text, None)),
+                Domain::Suffix(suffix) => {
+                    prop_assert_eq!((suffix, psl::domain_str(&text)), (&*text, None));
+                }
                 Domain::Registrable(domain) => {
                     prop_assert!(is_under(&text, domain));
-                    prop_assert_eq!(oracle(&text), Some(domain));
+                    prop_assert_eq!(psl::domain_str(&text), Some(domain));
                 }
             }
         }

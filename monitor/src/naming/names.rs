@@ -59,9 +59,9 @@ impl NameTable {
             let middle = low.midpoint(high);
             let (first, _) = self.written(self.block(middle)?)?;
             if first.letters.iter().le(name.iter().rev()) {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         let block = low.checked_sub(1)?;

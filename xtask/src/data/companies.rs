@@ -7,42 +7,52 @@ use serde_json::Value;
 
 /// Companies that the list has by another name, by that of a product, or by that of a brand, and the
 /// name that they go by here.
-const NAMES: [(&str, &str); 36] = [
+const NAMES: [(&str, &str); 46] = [
+    ("AMP", "Google"),
     ("AOL", "Yahoo"),
+    ("AOL / Oath / Verizon Media", "Yahoo"),
+    ("AddThis", "Oracle"),
+    ("Adobe Business Catalyst", "Adobe"),
     ("Adobe Systems", "Adobe"),
+    ("Alexa", "Amazon"),
     ("Amazon Ads", "Amazon"),
     ("Amazon Pay", "Amazon"),
     ("Amazon Web Services", "Amazon"),
-    ("Baidu Ads", "Baidu"),
+    ("AppDynamics", "Cisco"),
+    ("AppNexus", "Microsoft"),
+    ("Atlas Solutions", "Meta"),
+    ("Baidu Analytics", "Baidu"),
+    ("Bing Ads", "Microsoft"),
+    ("Blogger", "Google"),
+    ("Branch Metrics", "Branch"),
+    ("Bugsnag", "SmartBear"),
+    ("ByteDance Ltd", "ByteDance"),
+    ("Cloudflare CDN", "Cloudflare"),
     ("Ericcson", "Ericsson"),
     ("Facebook", "Meta"),
-    ("FundingChoices", "Google"),
-    ("GitHub", "Microsoft"),
+    ("Fastly Insights", "Fastly"),
+    ("Firebase", "Google"),
+    ("Google FundingChoices", "Google"),
+    ("Gravatar", "Automattic"),
     ("Hewlett-Packard Development Company", "HP"),
     ("Instagram", "Meta"),
+    ("JSDelivr CDN", "jsDelivr"),
     ("LIkeihood", "Likelihood"),
     ("LinkedIn", "Microsoft"),
     ("LinkedIn Ads", "Microsoft"),
-    ("Mail.ru Group", "VK"),
+    ("Marketo", "Adobe"),
     ("Millwood Brown Digital", "Millward Brown Digital"),
-    ("Nielsen NetRatings SiteCensus", "Nielsen"),
-    ("Oath", "Yahoo"),
+    ("Moat", "Oracle"),
     ("Paypal", "PayPal"),
+    ("Salesforce Commerce Cloud", "Salesforce"),
     ("Samsung Electronics", "Samsung"),
-    ("Skype", "Microsoft"),
     ("Snapchat", "Snap"),
-    ("Spotify", "Spotify"),
-    ("TikTok", "ByteDance"),
-    ("Tencent Analytics", "Tencent"),
+    ("Tumblr", "Automattic"),
+    ("Twitch", "Amazon"),
     ("Twitter", "X"),
-    ("Twitter Online Conversion Tracking", "X"),
-    ("Verizon", "Yahoo"),
-    ("VKontakte", "VK"),
-    ("WhatsApp", "Meta"),
     ("Yahoo!", "Yahoo"),
-    ("Yahoo! Ad Exchange", "Yahoo"),
-    ("Yahoo! Tag Manager", "Yahoo"),
     ("YouTube", "Google"),
+    ("mPulse", "Akamai"),
     ("pitney bowes", "Pitney Bowes"),
 ];
 
@@ -66,15 +76,14 @@ pub(super) fn list(entities: &str, version: &str) -> Result<String> {
             }
         }
     }
-    let mut list = format!(
+    let head = format!(
         "# Domains and the companies behind them, from third-party-web {version} (MIT, see\n\
          # LICENSES/third-party-web.txt). Made by `cargo xtask data`; what differs stands in\n\
          # companies-own.tsv.\n",
     );
-    for (domain, company) in owners {
-        list.push_str(&format!("{domain}\t{company}\n"));
-    }
-    Ok(list)
+    let lines =
+        owners.into_iter().map(|(domain, company)| [&domain, "\t", &company, "\n"].concat());
+    Ok(head + &lines.collect::<String>())
 }
 
 fn known_as(name: &str) -> String {
