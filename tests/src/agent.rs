@@ -224,6 +224,12 @@ impl Agent {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
+    /// What `sortie app` prints of an app.
+    pub fn app_page(&self, app: &App) -> String {
+        let page = Launch::new(program::sortie()).arg("app").arg(&app.id).arg("--all");
+        page.arg("--config").arg(self.config()).succeed("")
+    }
+
     /// Sends it a signal and waits for its end.
     pub fn end(mut self, signal: Signal) -> Ended {
         self.running.signal(signal);

@@ -134,6 +134,12 @@ impl Metrics {
         Ok(Self { samples })
     }
 
+    /// All samples of a metric with these labels.
+    pub fn find(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
+        let samples = self.samples.iter();
+        samples.filter(|sample| sample.name == name && sample.has(labels)).collect()
+    }
+
     /// The sum of a counter over all samples that have these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let sum = self.gauge(name, labels);

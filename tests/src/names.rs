@@ -160,6 +160,11 @@ impl Visit {
         &self.cgroup
     }
 
+    /// The cgroup, for another program in it, once this one has ended.
+    pub fn into_cgroup(self) -> Cgroup {
+        self.cgroup
+    }
+
     /// The program.
     pub fn running(&mut self) -> &mut Running {
         &mut self.running

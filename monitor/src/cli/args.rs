@@ -35,6 +35,8 @@ pub enum Command {
     Top(Top),
     /// `sortie apps`: print what the agent knows.
     Apps(Apps),
+    /// `sortie app`: print where one app goes.
+    App(App),
     /// `sortie check`: say what this kernel offers.
     Check(Check),
     /// `sortie help`, `--help`, or nothing at all.
@@ -65,6 +67,17 @@ pub struct Top {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Apps {
     /// Print the whole snapshot as JSON.
+    pub json: bool,
+    /// Count traffic within the device as well.
+    pub all: bool,
+}
+
+/// Options of `sortie app`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Its id, its name, or a part of either.
+    pub name: String,
+    /// Print JSON instead of text.
     pub json: bool,
     /// Count traffic within the device as well.
     pub all: bool,
@@ -101,13 +114,15 @@ pub enum Verb {
     Top,
     /// `sortie apps`
     Apps,
+    /// `sortie app`
+    App,
     /// `sortie check`
     Check,
 }
 
 impl Verb {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 4] = [Self::Run, Self::Top, Self::Apps, Self::Check];
+    pub const ALL: [Self; 5] = [Self::Run, Self::Top, Self::Apps, Self::App, Self::Check];
 
     /// The word to type.
     pub const fn name(self) -> &'static str {
@@ -115,6 +130,7 @@ impl Verb {
             Self::Run => "run",
             Self::Top => "top",
             Self::Apps => "apps",
+            Self::App => "app",
             Self::Check => "check",
         }
     }
@@ -146,6 +162,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure>
             Arg::Value(word) => match (verb, word.to_string_lossy().as_ref()) {
                 (None, "help") => return topic(&mut parser),
                 (None, word) => verb = Some(verb_of(word)?),
+                (Some(Verb::App), word) if typed.name.is_none() => {
+                    typed.name = Some(word.to_owned());
+                }
                 (Some(verb), word) => {
                     return Err(Failure::Usage(format!(
                         "`sortie {}` takes no `{}`; see `sortie help {0}`",
@@ -164,6 +183,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure>
 struct Typed {
     config: Option<PathBuf>,
     ebpf_object: Option<PathBuf>,
+    name: Option<String>,
     interval_seconds: Option<u32>,
     once: bool,
     all: bool,
@@ -201,6 +221,14 @@ impl Typed {
                 interval_seconds: self.interval_seconds.unwrap_or(INTERVAL_SECONDS),
             }),
             Some(Verb::Apps) => Command::Apps(Apps { json: self.json, all: self.all }),
+            Some(Verb::App) => Command::App(App {
+                name: self.name.filter(|name| !name.is_empty()).ok_or_else(|| {
+                    let hint = "`sortie app` needs a name after it; `sortie apps` lists them";
+                    Failure::Usage(hint.to_owned())
+                })?,
+                json: self.json,
+                all: self.all,
+            }),
             Some(Verb::Check) => Command::Check(Check { json: self.json }),
         };
         Ok(Args { config: self.config, command })

@@ -20,6 +20,7 @@ Commands:
   run    Watch, until stopped (needs root)
   top    Show what apps send and receive, live
   apps   Print what apps have sent and received so far
+  app    Print where one app goes, and what is documented about that
   check  Say what this kernel offers, and what is lost without it
   help   Explain a command or a topic: config, exit-codes
 ";
@@ -48,9 +49,10 @@ pub fn text(topic: Topic) -> String {
             options(|option| option.verbs.len() == Verb::ALL.len())
         ),
         Topic::Of(verb) => format!(
-            "{}\nUsage: sortie {} [OPTION]...\n\nOptions:\n{}{}",
+            "{}\nUsage: sortie {}{} [OPTION]...\n\nOptions:\n{}{}",
             about(verb),
             verb.name(),
+            if verb == Verb::App { " NAME" } else { "" },
             options(|option| option.verbs.contains(&verb)),
             after(verb)
         ),
@@ -81,6 +83,13 @@ Prints what each app has sent and received since the agent started, the most
 bytes sent first.
 "
         }
+        Verb::App => {
+            "\
+Prints the destinations of one app, the most bytes sent first: the company behind
+each, what the name was found by, since when, and what is documented about it.
+NAME is the id or the name of the app, or a part of either.
+"
+        }
         Verb::Check => {
             "\
 Tries what this kernel offers, hook by hook: since which version it is there,
@@ -104,6 +113,17 @@ Columns:
   TOP DESTINATIONS  Where the most went, and how many destinations more
 
 A narrow terminal leaves columns out.
+"
+        }
+        Verb::App => {
+            "
+What a name was found by, most trusted first:
+  dns         A name server's answer to this app
+  tls_sni     The server name in the app's TLS hello; quic_sni, in that of QUIC
+  http_host   The Host of its HTTP request
+  dns_others  A name server's answer to another app
+A destination that has none is (unnamed:REASON): inbound, lost, ech, doh, no_sni,
+before_start, early or no_dns_seen; METRICS.md explains them.
 "
         }
         Verb::Run | Verb::Check => "",

@@ -1,5 +1,6 @@
 //! The command line: what was typed, and the commands that ask a running agent.
 
+pub mod app;
 pub mod apps;
 pub mod args;
 pub mod check;

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod http;
 pub mod json;
 pub mod metrics;
+pub mod page;
 pub mod snapshot;
 pub mod table;
 pub mod text;

@@ -33,10 +33,15 @@ pub const OPTIONS: &[Opt] = &[
     Opt {
         name: "all",
         value: None,
-        verbs: &[Verb::Top, Verb::Apps],
+        verbs: &[Verb::Top, Verb::Apps, Verb::App],
         doc: "Count traffic within this device (loopback) as well",
     },
-    Opt { name: "json", value: None, verbs: &[Verb::Check], doc: "Print JSON instead of text" },
+    Opt {
+        name: "json",
+        value: None,
+        verbs: &[Verb::App, Verb::Check],
+        doc: "Print JSON instead of text",
+    },
     Opt {
         name: "ebpf-object",
         value: Some("FILE"),

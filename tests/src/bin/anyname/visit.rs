@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +31,14 @@ impl Goal {
         let to: String = arguments.one("to")?;
         let (host, port) = to.split_once(':').context("--to NAME:PORT")?;
         let family: Option<u8> = arguments.all("family")?.into_iter().next();
+        let port = port.parse::<u16>()?;
+        // Nobody is asked.
+        if let Some(address) = arguments.all::<IpAddr>("connect")?.into_iter().next() {
+            return Ok(Self { host: host.to_owned(), address: (address, port).into() });
+        }
         let fits =
             |address: &SocketAddr| family.is_none_or(|family| address.is_ipv4() == (family == 4));
-        let mut found = (host, port.parse::<u16>()?).to_socket_addrs().context(to.clone())?;
+        let mut found = (host, port).to_socket_addrs().context(to.clone())?;
         let address = found.find(fits).with_context(|| format!("no address of {to}"))?;
         Ok(Self { host: host.to_owned(), address })
     }
