@@ -20,7 +20,7 @@ pub(crate) fn check(bytes: &[u8]) {
 
 /// All places to cut a short message, and some of a long one.
 fn cuts(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    (0..bytes.len()).step_by(1 + bytes.len() / 256)
+    (0..bytes.len()).step_by(1 + bytes.len() / 64)
 }
 
 fn is_sound(answer: &Answer) {

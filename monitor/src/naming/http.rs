@@ -420,6 +420,7 @@ mod tests {
         }
         fails(&"A".repeat(33), HttpError::NotHttp);
         fails(&"A".repeat(32), HttpError::Incomplete);
+        fails("PRI", HttpError::Incomplete);
         fails("", HttpError::Incomplete);
         fails("\r\n", HttpError::Incomplete);
     }

@@ -133,7 +133,7 @@ fn question(message: &[u8]) -> Result<(Question, usize), DnsError> {
     let (name, at) = wire::name(message, wire::HEADER_BYTES)?;
     let kind = wire::u16_at(message, at).ok_or(DnsError::Incomplete)?;
     let class = wire::u16_at(message, at + 2).ok_or(DnsError::Incomplete)?;
-    if !wire::is_internet(class) {
+    if !wire::asks_internet(class) {
         return Err(DnsError::NotInternet);
     }
     let name = name.ok_or(DnsError::NotHost)?;

@@ -83,8 +83,8 @@ fn a_query_says_what_is_asked() {
 
 #[test]
 fn an_answer_says_how_it_went() {
-    let refused = answer(&message_of(0x8385, "a.example", kind::A, &[]));
-    assert_eq!((refused.id, refused.rcode, refused.truncated), (0x1234, 5, true));
+    let refused = answer(&message_of(0x8389, "a.example", kind::A, &[]));
+    assert_eq!((refused.id, refused.rcode, refused.truncated), (0x1234, 9, true));
     assert_eq!((refused.partial, refused.addresses.len()), (false, 0));
     let fine = answer(&message_of(ANSWER, "a.example", kind::A, &[]));
     assert_eq!((fine.rcode, fine.truncated), (0, false));
@@ -147,6 +147,7 @@ fn only_whole_addresses_of_the_internet_count() {
             record(&ASKED, kind::A, 9, &[192, 0, 2]),
             record(&ASKED, kind::AAAA, 9, &[192, 0, 2, 1]),
             record_of_class(&ASKED, kind::A, 3, 9, &[192, 0, 2, 2]),
+            record_of_class(&ASKED, kind::A, 255, 9, &[192, 0, 2, 2]),
             record(&name("b.example"), kind::A, 9, &[192, 0, 2, 3]),
             record(&[0], 41, 0, &[]),
             record_of_class(&ASKED, kind::A, 0x8001, 9, &[192, 0, 2, 4]),
@@ -193,6 +194,14 @@ fn counts_are_only_claims() {
     bytes.extend(record(&ASKED, kind::A, 9, &[192, 0, 2, 1]));
     assert_eq!(addresses(&bytes), ["192.0.2.1 9"]);
     assert!(answer(&bytes).partial);
+}
+
+#[test]
+fn the_authority_section_is_no_answer() {
+    let three: Vec<_> = (1..4).map(|last| record(&ASKED, kind::A, 9, &[192, 0, 2, last])).collect();
+    let mut bytes = message_of(ANSWER, "a.example", kind::A, &three);
+    bytes[6..12].copy_from_slice(&[0, 1, 0, 1, 0, 1]);
+    assert_eq!(addresses(&bytes), ["192.0.2.1 9", "192.0.2.3 9"]);
 }
 
 #[test]

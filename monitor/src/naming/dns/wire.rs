@@ -15,14 +15,15 @@ const NAME_WIRE_BYTES_MAX: usize = 255;
 /// Most pointers of a name: as many as it can have labels.
 const POINTERS_MAX: usize = 127;
 
-/// The class of the Internet, and where questions are concerned any class (RFC 1035, 3.2.4 and 3.2.5).
+/// The class of the Internet, and that of questions about any (RFC 1035, 3.2.4 and 3.2.5).
 const INTERNET: u16 = 1;
 const ANY_CLASS: u16 = 255;
 
 /// Multicast DNS has a flag in the top bit of the class (RFC 6762, 5.4 and 10.2).
 const CLASS_MASK: u16 = 0x7fff;
 
-pub(super) const fn is_internet(class: u16) -> bool {
+/// Whether a question of this QCLASS is about the Internet.
+pub(super) const fn asks_internet(class: u16) -> bool {
     matches!(class & CLASS_MASK, INTERNET | ANY_CLASS)
 }
 
@@ -191,7 +192,7 @@ impl<'a> Record<'a> {
     }
 
     pub(super) const fn is_internet(&self) -> bool {
-        is_internet(self.class)
+        self.class & CLASS_MASK == INTERNET
     }
 
     /// Whose record it is; `None` when that is no host.

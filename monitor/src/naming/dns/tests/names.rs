@@ -41,8 +41,17 @@ fn pointers_lead_back_to_where_a_name_stood() {
     assert_eq!(owned_by(b"\xc0\x0b"), Err(DnsError::Malformed), "into the header");
     assert_eq!(owned_by(b"\x40\0"), Err(DnsError::Malformed), "a kind of label that is reserved");
     assert_eq!(owned_by(b"\x80\0"), Err(DnsError::Malformed));
-    // No name: its first label would go on into the name that points to it.
-    assert_eq!(owned_by(b"\xc0\x1a"), Err(DnsError::Malformed), "the class as a length");
+}
+
+/// The byte before a record as the length of a label, which the pointer to it would be in.
+#[test]
+fn no_name_goes_on_into_the_one_that_points_to_it() {
+    let first = record(&ASKED, 16, 9, b"\x02");
+    let asked = message_of(ANSWER, "a.example", kind::A, &[]).len();
+    let target = u16::try_from(asked + first.len() - 1).expect("it is near") | 0xc000;
+    let second = record(&target.to_be_bytes(), 16, 9, b"");
+    let bytes = message_of(ANSWER, "a.example", kind::A, &[first, second]);
+    assert_eq!(message(&bytes), Err(DnsError::Malformed));
 }
 
 #[test]

@@ -67,7 +67,9 @@ fn broken_bindings_are_skipped() {
     assert_eq!(bind(hint), ["192.0.2.1 9"]);
     assert_eq!(bind(&[hint.as_slice(), hint].concat()), [""; 0], "twice the same key");
     assert_eq!(bind(&[hint.as_slice(), b"\0\x01\0\0"].concat()), [""; 0], "not in order");
-    assert_eq!(bind(b"\0\x04\0\0"), [""; 0], "an empty hint");
+    let ipv6 = b"\0\x06\0\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01";
+    assert_eq!(bind(&[hint.as_slice(), ipv6].concat()), ["192.0.2.1 9", "2001:db8::1 9"]);
+    assert_eq!(bind(&[b"\0\x04\0\0".as_slice(), ipv6].concat()), [""; 0], "an empty hint");
     assert_eq!(bind(b"\0\x04\0\x05\xc0\0\x02\x01\0"), [""; 0], "one and a quarter");
     assert_eq!(bind(b"\0\x06\0\x04\xc0\0\x02\x01"), [""; 0]);
     assert_eq!(bind(b"\0\x04\0\x08\xc0\0\x02\x01"), [""; 0], "longer than the data");
