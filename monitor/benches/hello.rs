@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a benchmark of what cannot be read is worth nothing")]
 
 use std::hint::black_box;
+use std::slice::from_ref;
 use std::time::Instant;
 
 use monitor::naming::quic::{Initials, Progress};
@@ -22,14 +23,14 @@ const READS: u32 = 2_000;
 fn main() {
     let tcp = |text| hellos::blocks(text).concat();
     let (classic, long) = (tcp(hellos::CURL), tcp(hellos::CHROME));
-    measure("TLS, classic", &[classic.clone()], || tls::client_hello(black_box(&classic)).ok());
-    measure("TLS, post-quantum", &[long.clone()], || tls::client_hello(black_box(&long)).ok());
+    measure("TLS, classic", from_ref(&classic), || tls::client_hello(black_box(&classic)).ok());
+    measure("TLS, post-quantum", from_ref(&long), || tls::client_hello(black_box(&long)).ok());
     // The same in records of 64 bytes, which have to be joined.
     let small = long[5..].chunks(64).flat_map(|fragment| {
         [&[22, 3, 1, 0, u8::try_from(fragment.len()).expect("64 at most")][..], fragment].concat()
     });
     let small = small.collect::<Vec<_>>();
-    measure("TLS, 29 records", &[small.clone()], || tls::client_hello(black_box(&small)).ok());
+    measure("TLS, 29 records", from_ref(&small), || tls::client_hello(black_box(&small)).ok());
     let scrambled = hellos::blocks(hellos::NGTCP2);
     for (what, datagrams) in [
         ("QUIC version 1", hellos::blocks(hellos::RFC_9001)),
