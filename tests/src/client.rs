@@ -99,7 +99,7 @@ impl Client {
         Self::quic(host).words(LONG_HELLO)
     }
 
-    /// A handshake of QUIC version 2. The name has to lead to [`crate::names::quic2`].
+    /// A handshake of QUIC version 2. The name has to be one of [`crate::Zone::quic2`].
     pub fn quic2(host: &str) -> Self {
         Self::ours("quic2").words(&format!("--to {host}:443 --authority {AUTHORITY} --family 4"))
     }

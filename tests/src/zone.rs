@@ -24,6 +24,8 @@ pub struct Entry {
     pub missing: bool,
     /// The name exists and has no records (NODATA).
     pub empty: bool,
+    /// It lives where QUIC is version 2, if it has no addresses.
+    pub quic2: bool,
     /// Over UDP only a truncated answer is given (RFC 1035, 4.1.1, TC).
     pub truncated: bool,
 }
@@ -66,6 +68,11 @@ impl Zone {
     /// Says that a name has no records.
     pub fn empty(self, name: &str) -> Self {
         self.with(name, |entry| entry.empty = true)
+    }
+
+    /// Moves a name to the address at which QUIC is version 2, and all else as everywhere.
+    pub fn quic2(self, name: &str) -> Self {
+        self.with(name, |entry| entry.quic2 = true)
     }
 
     /// Answers for a name in full over TCP only.
@@ -163,6 +170,7 @@ impl FromStr for Zone {
                 ["hint", name, address] => zone.hint(name, address.parse().map_err(|_| wrong())?),
                 ["missing", name] => zone.missing(name),
                 ["empty", name] => zone.empty(name),
+                ["quic2", name] => zone.quic2(name),
                 ["truncated", name] => zone.truncated(name),
                 _ => return Err(wrong()),
             })
@@ -185,6 +193,7 @@ mod tests {
             .hint("hint.example", [192, 0, 2, 9].into())
             .missing("no.example")
             .empty("void.example")
+            .quic2("new.example")
             .truncated("big.example");
         assert_eq!(zone.to_string().parse(), Ok(zone.clone()));
         let (names, entry) = zone.follow("shop.example");

@@ -1,6 +1,5 @@
 //! The stage for names: every client reaches the servers, which say under what name it came.
 
-use e2e::names::quic2;
 use e2e::{Client, Counter, Names, Packets, Protocol, Stub, Volume, Zone};
 
 /// How curl(1) ends when a name has no address.
@@ -75,7 +74,7 @@ fn quic_bears_a_retry_and_both_families() {
 
 #[test]
 fn quic_version_2_completes_a_handshake() {
-    let names = Names::new(&Zone::default().address("new.example", quic2().into()));
+    let names = Names::new(&Zone::default().quic2("new.example"));
     names.run(&Client::quic2("new.example"));
     names.until_seen("quic", "new.example", &[("version", "2"), ("alpn", "h3")]);
 }
@@ -90,7 +89,7 @@ fn sent(names: &Names, protocol: Protocol, client: &Client) -> Volume {
 
 #[test]
 fn a_long_hello_takes_several_datagrams() {
-    let names = Names::new(&Zone::default().address("new.example", quic2().into()));
+    let names = Names::new(&Zone::default().quic2("new.example"));
     for (short, long, name) in [
         (Client::quic("old.example"), Client::quic_long_hello("old.example"), "old.example"),
         (Client::quic2("new.example"), Client::quic2_long_hello("new.example"), "new.example"),

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::zone::Zone;
+
+use crate::dns::Names;
 
 /// The types of records that are known (RFC 1035, RFC 3596, RFC 9460).
 pub(crate) mod kind {
@@ -15,6 +16,8 @@ pub(crate) mod kind {
 
 const HEADER: usize = 12;
 const CLASS_IN: u16 = 1;
+/// An OPT record: the root, type 41, datagrams up to 1232 bytes, nothing else.
+const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
 const TRUNCATED: u16 = 0x0200;
 const NXDOMAIN: u16 = 3;
 
@@ -27,6 +30,8 @@ pub(crate) struct Question {
     pub(crate) kind: u16,
     /// The question as it was sent.
     bytes: Vec<u8>,
+    /// It has an OPT record (RFC 6891, 6.1.1), and so must the answer.
+    is_extended: bool,
 }
 
 impl Question {
@@ -50,7 +55,10 @@ impl Question {
             labels.push(label.iter().copied().map(char::from).collect::<String>());
         }
         let bytes = message.get(HEADER..at + 4).context("cut short")?.to_vec();
-        Ok(Self { id: number(0)?, name: labels.join("."), kind: number(at)?, bytes })
+        // What follows the question of a resolver is an OPT record or nothing.
+        let is_extended = number(10)? > 0 && message.get(at + 4..at + 7) == Some(&OPT[..3]);
+        let (id, kind) = (number(0)?, number(at)?);
+        Ok(Self { id, name: labels.join("."), kind, bytes, is_extended })
     }
 
     /// The type's usual name, or its number.
@@ -63,8 +71,9 @@ impl Question {
         }
     }
 
-    /// What the zone says. Whoever has no addresses of its own has the `own` ones.
-    pub(crate) fn answer(&self, zone: &Zone, own: &[IpAddr], over_udp: bool) -> Vec<u8> {
+    /// What the zone says. Whoever has no addresses of its own has the server's.
+    pub(crate) fn answer(&self, known: &Names, over_udp: bool) -> Vec<u8> {
+        let zone = &known.zone;
         let (names, entry) = zone.follow(&self.name);
         let is = |what: fn(&e2e::zone::Entry) -> bool| entry.is_some_and(what);
         if over_udp && zone.entry(&self.name).is_some_and(|entry| entry.truncated) {
@@ -81,7 +90,11 @@ impl Question {
         if !is(|entry| entry.empty) {
             let last = names.last().unwrap_or(&self.name);
             let addresses = entry.map_or(&[][..], |entry| &entry.addresses);
-            let addresses = if addresses.is_empty() { own } else { addresses };
+            let addresses = if addresses.is_empty() {
+                if is(|entry| entry.quic2) { &known.quic2 } else { &known.own }
+            } else {
+                addresses
+            };
             let data = match self.kind {
                 kind::HTTPS => {
                     entry.map(|entry| service(&entry.hints)).into_iter().flatten().collect()
@@ -106,8 +119,10 @@ impl Question {
         // A response, recursion desired and available.
         let flags = 0x8180 | flags;
         let count = u16::try_from(answers.len()).unwrap_or(u16::MAX);
-        let header = [self.id, flags, 1, count, 0, 0].map(u16::to_be_bytes);
-        [header.as_flattened(), &self.bytes, &answers.concat()].concat()
+        let more = u16::from(self.is_extended);
+        let header = [self.id, flags, 1, count, 0, more].map(u16::to_be_bytes);
+        let extension = if self.is_extended { &OPT[..] } else { &[] };
+        [header.as_flattened(), &self.bytes, &answers.concat(), extension].concat()
     }
 }
 
