@@ -141,9 +141,12 @@ impl fmt::Display for Zone {
             for address in &entry.hints {
                 writeln!(f, "hint {name} {address}")?;
             }
-            for (word, says) in
-                [("missing", entry.missing), ("empty", entry.empty), ("truncated", entry.truncated)]
-            {
+            for (word, says) in [
+                ("missing", entry.missing),
+                ("empty", entry.empty),
+                ("quic2", entry.quic2),
+                ("truncated", entry.truncated),
+            ] {
                 if says {
                     writeln!(f, "{word} {name}")?;
                 }
