@@ -92,7 +92,12 @@ impl Names {
         let home = self.scratch.path().join(unique("home"));
         std::fs::create_dir(&home).unwrap_or_else(|e| panic!("{}: {e}", home.display()));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let trust = Trust { authority: &self.authority, home: &home, key: &self.key };
+        let trust = Trust {
+            authority: &self.authority,
+            home: &home,
+            key: &self.key,
+            server: self.server(),
+        };
         let running = client
             .launch(trust)
             // No proxy of this machine, and no language.

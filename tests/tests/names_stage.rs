@@ -1,5 +1,7 @@
 //! The stage for names: every client reaches the servers, which say under what name it came.
 
+use std::collections::BTreeSet;
+
 use e2e::{Client, Counter, Names, Packets, Protocol, Stub, Volume, Zone};
 
 /// How curl(1) ends when a name has no address.
@@ -184,4 +186,15 @@ fn a_resolver_stands_between() {
         assert!(asked.read().packets >= 1, "{kind:?} was not asked");
         over_tls(&names, &Client::curl("https://shop.example/"), "shop.example", "2");
     }
+}
+
+#[test]
+fn questions_are_told_whatever_they_ask_for() {
+    let names = Names::new(&Zone::default());
+    names.run(&Client::odd_name(b"a.b\x01<\\\xff", "odd.example"));
+    names.until_seen("dns", r"a\046b\001<\092\255.odd.example", &[("type", "A")]);
+    names.run(&Client::lookups("tunnel.example", 150));
+    names.until_seen("dns", "00000095.tunnel.example", &[]);
+    let asked: BTreeSet<_> = names.seen().into_iter().filter_map(|seen| seen.name).collect();
+    assert_eq!(asked.len(), 151, "{asked:?}");
 }
