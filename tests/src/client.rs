@@ -1,5 +1,6 @@
 //! Programs that ask for a name and speak to whoever has it.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::{Launch, program};
@@ -12,6 +13,9 @@ const HOME: &str = "{home}";
 
 /// Stands for the fingerprint of the servers' key.
 const KEY: &str = "{key}";
+
+/// Stands for the address of the servers.
+const SERVER: &str = "{server}";
 
 /// As many names of protocols as make a hello of more than 4 KB.
 const LONG_HELLO: &str = "--protocols 160";
@@ -32,6 +36,8 @@ pub struct Trust<'a> {
     pub home: &'a Path,
     /// The fingerprint of the servers' key.
     pub key: &'a str,
+    /// The address of the servers.
+    pub server: IpAddr,
 }
 
 impl Client {
@@ -99,7 +105,7 @@ impl Client {
         Self::quic(host).words(LONG_HELLO)
     }
 
-    /// A handshake of QUIC version 2. The name has to lead to [`crate::names::quic2`].
+    /// A handshake of QUIC version 2. The name has to be one of [`crate::Zone::quic2`].
     pub fn quic2(host: &str) -> Self {
         Self::ours("quic2").words(&format!("--to {host}:443 --authority {AUTHORITY} --family 4"))
     }
@@ -127,6 +133,18 @@ impl Client {
     /// A messenger that speaks no TLS: only the resolver hears the name.
     pub fn messenger(host: &str) -> Self {
         Self::ours("raw").words(&format!("--to {host}:5222"))
+    }
+
+    /// Asks the resolver for this many names below a domain, and speaks to none of them.
+    pub fn lookups(domain: &str, count: u32) -> Self {
+        Self::ours("lookups").words(&format!("--to {domain} --count {count}"))
+    }
+
+    /// Asks the servers for a name whose first label is these bytes.
+    pub fn odd_name(label: &[u8], domain: &str) -> Self {
+        let hex: Vec<String> = label.iter().map(|byte| format!("{byte:02x}")).collect();
+        let words = format!("--server {SERVER}:53 --hex {} --to {domain}", hex.concat());
+        Self::ours("odd").words(&words)
     }
 
     /// The sales report of a phone vendor: a plain GET with an encrypted parameter, here a harmless
@@ -173,6 +191,7 @@ impl Client {
             (AUTHORITY, trust.authority.display().to_string()),
             (HOME, trust.home.display().to_string()),
             (KEY, trust.key.to_owned()),
+            (SERVER, trust.server.to_string()),
         ];
         let filled = |word: &String| {
             places.iter().fold(word.clone(), |word, (key, value)| word.replace(key, value))

@@ -1,7 +1,7 @@
 //! The stage for names: a network on which every name leads to the servers.
 
 use std::ffi::OsStr;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,12 +19,6 @@ const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The last byte of the address at which QUIC is version 2.
 const QUIC2_HOST: u8 = 3;
-
-/// The address at which QUIC is version 2, on [`Names::new`]'s network: for [`Zone::address`]. All
-/// else is there too, except DNS.
-pub fn quic2() -> Ipv4Addr {
-    Ipv4Addr::new(198, 51, 100, QUIC2_HOST)
-}
 
 /// Two hosts; on one of them servers that answer any name, as [`Zone`] says.
 #[derive(Debug)]
@@ -98,7 +92,12 @@ impl Names {
         let home = self.scratch.path().join(unique("home"));
         std::fs::create_dir(&home).unwrap_or_else(|e| panic!("{}: {e}", home.display()));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let trust = Trust { authority: &self.authority, home: &home, key: &self.key };
+        let trust = Trust {
+            authority: &self.authority,
+            home: &home,
+            key: &self.key,
+            server: self.server(),
+        };
         let running = client
             .launch(trust)
             // No proxy of this machine, and no language.

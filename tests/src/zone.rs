@@ -1,6 +1,6 @@
 //! What the servers say about names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
@@ -11,6 +11,32 @@ const TTL: u32 = 60;
 /// Aliases that are followed: a longer chain is a mistake in a test.
 const CHAIN_MAX: usize = 16;
 
+/// Something to be said of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// There is no such name (NXDOMAIN).
+    Missing,
+    /// The name exists and has no records (NODATA).
+    Empty,
+    /// It lives where QUIC is version 2, if it has no addresses.
+    Quic2,
+    /// Over UDP only a truncated answer is given (RFC 1035, 4.1.1, TC).
+    Truncated,
+}
+
+impl Mark {
+    const ALL: [Self; 4] = [Self::Missing, Self::Empty, Self::Quic2, Self::Truncated];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Empty => "empty",
+            Self::Quic2 => "quic2",
+            Self::Truncated => "truncated",
+        }
+    }
+}
+
 /// What is known of one name. Names are compared in lower case and written without the last dot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -20,12 +46,8 @@ pub struct Entry {
     pub addresses: Vec<IpAddr>,
     /// IPv4 hints of its HTTPS record (RFC 9460, 7.3); without any it has no such record.
     pub hints: Vec<Ipv4Addr>,
-    /// There is no such name (NXDOMAIN).
-    pub missing: bool,
-    /// The name exists and has no records (NODATA).
-    pub empty: bool,
-    /// Over UDP only a truncated answer is given (RFC 1035, 4.1.1, TC).
-    pub truncated: bool,
+    /// What else is to be said of it.
+    pub marks: BTreeSet<Mark>,
 }
 
 /// Answers for every name: those it has no entry for have the server's own addresses.
@@ -60,17 +82,22 @@ impl Zone {
 
     /// Says that there is no such name.
     pub fn missing(self, name: &str) -> Self {
-        self.with(name, |entry| entry.missing = true)
+        self.mark(name, Mark::Missing)
     }
 
     /// Says that a name has no records.
     pub fn empty(self, name: &str) -> Self {
-        self.with(name, |entry| entry.empty = true)
+        self.mark(name, Mark::Empty)
+    }
+
+    /// Moves a name to the address at which QUIC is version 2, and all else as everywhere.
+    pub fn quic2(self, name: &str) -> Self {
+        self.mark(name, Mark::Quic2)
     }
 
     /// Answers for a name in full over TCP only.
     pub fn truncated(self, name: &str) -> Self {
-        self.with(name, |entry| entry.truncated = true)
+        self.mark(name, Mark::Truncated)
     }
 
     /// All answers hold for this many seconds.
@@ -81,6 +108,10 @@ impl Zone {
     /// QUIC clients have to prove first that they are where they say (Retry; RFC 9000, 8.1.2).
     pub fn retry(self) -> Self {
         Self { retries: true, ..self }
+    }
+
+    fn mark(self, name: &str, mark: Mark) -> Self {
+        self.with(name, |entry| entry.marks.extend([mark]))
     }
 
     fn with(mut self, name: &str, change: impl FnOnce(&mut Entry)) -> Self {
@@ -134,12 +165,8 @@ impl fmt::Display for Zone {
             for address in &entry.hints {
                 writeln!(f, "hint {name} {address}")?;
             }
-            for (word, says) in
-                [("missing", entry.missing), ("empty", entry.empty), ("truncated", entry.truncated)]
-            {
-                if says {
-                    writeln!(f, "{word} {name}")?;
-                }
+            for mark in &entry.marks {
+                writeln!(f, "{} {name}", mark.word())?;
             }
         }
         Ok(())
@@ -161,9 +188,10 @@ impl FromStr for Zone {
                     zone.address(name, address.parse().map_err(|_| wrong())?)
                 }
                 ["hint", name, address] => zone.hint(name, address.parse().map_err(|_| wrong())?),
-                ["missing", name] => zone.missing(name),
-                ["empty", name] => zone.empty(name),
-                ["truncated", name] => zone.truncated(name),
+                [word, name] => {
+                    let mark = Mark::ALL.into_iter().find(|mark| mark.word() == *word);
+                    zone.mark(name, mark.ok_or_else(wrong)?)
+                }
                 _ => return Err(wrong()),
             })
         })
@@ -185,6 +213,7 @@ mod tests {
             .hint("hint.example", [192, 0, 2, 9].into())
             .missing("no.example")
             .empty("void.example")
+            .quic2("new.example")
             .truncated("big.example");
         assert_eq!(zone.to_string().parse(), Ok(zone.clone()));
         let (names, entry) = zone.follow("shop.example");

@@ -1,6 +1,7 @@
 //! The stage for names: every client reaches the servers, which say under what name it came.
 
-use e2e::names::quic2;
+use std::collections::BTreeSet;
+
 use e2e::{Client, Counter, Names, Packets, Protocol, Stub, Volume, Zone};
 
 /// How curl(1) ends when a name has no address.
@@ -75,7 +76,7 @@ fn quic_bears_a_retry_and_both_families() {
 
 #[test]
 fn quic_version_2_completes_a_handshake() {
-    let names = Names::new(&Zone::default().address("new.example", quic2().into()));
+    let names = Names::new(&Zone::default().quic2("new.example"));
     names.run(&Client::quic2("new.example"));
     names.until_seen("quic", "new.example", &[("version", "2"), ("alpn", "h3")]);
 }
@@ -90,7 +91,7 @@ fn sent(names: &Names, protocol: Protocol, client: &Client) -> Volume {
 
 #[test]
 fn a_long_hello_takes_several_datagrams() {
-    let names = Names::new(&Zone::default().address("new.example", quic2().into()));
+    let names = Names::new(&Zone::default().quic2("new.example"));
     for (short, long, name) in [
         (Client::quic("old.example"), Client::quic_long_hello("old.example"), "old.example"),
         (Client::quic2("new.example"), Client::quic2_long_hello("new.example"), "new.example"),
@@ -185,4 +186,15 @@ fn a_resolver_stands_between() {
         assert!(asked.read().packets >= 1, "{kind:?} was not asked");
         over_tls(&names, &Client::curl("https://shop.example/"), "shop.example", "2");
     }
+}
+
+#[test]
+fn questions_are_told_whatever_they_ask_for() {
+    let names = Names::new(&Zone::default());
+    names.run(&Client::odd_name(b"a.b\x01<\\\xff", "odd.example"));
+    names.until_seen("dns", r"a\046b\001<\092\255.odd.example", &[("type", "A")]);
+    names.run(&Client::lookups("tunnel.example", 150));
+    names.until_seen("dns", "00000095.tunnel.example", &[]);
+    let asked: BTreeSet<_> = names.seen().into_iter().filter_map(|seen| seen.name).collect();
+    assert_eq!(asked.len(), 151, "{asked:?}");
 }

@@ -6,12 +6,14 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result, bail};
 
 /// Keys; some may be given more than once.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "address",
     "agent",
     "answer",
     "authority",
+    "count",
     "family",
+    "hex",
     "listen",
     "method",
     "path",

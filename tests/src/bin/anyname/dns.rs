@@ -20,6 +20,8 @@ pub(crate) struct Names {
     pub(crate) zone: Arc<Zone>,
     /// The addresses of this server.
     pub(crate) own: Arc<[IpAddr]>,
+    /// Those at which QUIC is version 2.
+    pub(crate) quic2: Arc<[IpAddr]>,
 }
 
 impl Names {
@@ -33,7 +35,7 @@ impl Names {
     ) -> Option<Vec<u8>> {
         let question = Question::parse(query).ok()?;
         seen(what, Some(&question.name), ends, &[("over", &over), ("type", &question.kind_name())]);
-        Some(question.answer(&self.zone, &self.own, over == "udp"))
+        Some(question.answer(self, over == "udp"))
     }
 }
 

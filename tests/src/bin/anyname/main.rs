@@ -5,6 +5,7 @@
 //! standard input does. What it says is the truth that a monitor is compared with.
 
 mod arguments;
+mod ask;
 mod authority;
 mod dns;
 mod frames;
@@ -32,6 +33,8 @@ fn main() -> Result<()> {
     match arguments.command() {
         "serve" => serve::run(&arguments),
         "stub" => stub::run(&arguments),
+        "lookups" => ask::lookups(&arguments),
+        "odd" => ask::odd(&arguments),
         "http" => visit::http(&arguments),
         "https" => visit::https(&arguments),
         "raw" => visit::raw(&arguments),

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::zone::Zone;
+use e2e::zone::Mark;
+
+use crate::dns::Names;
 
 /// The types of records that are known (RFC 1035, RFC 3596, RFC 9460).
 pub(crate) mod kind {
@@ -13,8 +15,11 @@ pub(crate) mod kind {
     pub(crate) const HTTPS: u16 = 65;
 }
 
-const HEADER: usize = 12;
+/// Bytes of the header, and so where the question stands.
+const HEADER: u8 = 12;
 const CLASS_IN: u16 = 1;
+/// An OPT record: the root, type 41, datagrams up to 1232 bytes, nothing else.
+const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
 const TRUNCATED: u16 = 0x0200;
 const NXDOMAIN: u16 = 3;
 
@@ -22,11 +27,14 @@ const NXDOMAIN: u16 = 3;
 #[derive(Debug)]
 pub(crate) struct Question {
     id: u16,
-    /// As asked, in the case of the client.
+    /// As asked, in the case of the client; a byte of a label that cannot be printed, a dot or a `\`
+    /// in it are `\` and three decimal digits (RFC 1035, 5.1).
     pub(crate) name: String,
     pub(crate) kind: u16,
     /// The question as it was sent.
     bytes: Vec<u8>,
+    /// It has an OPT record (RFC 6891, 6.1.1), and so must the answer.
+    is_extended: bool,
 }
 
 impl Question {
@@ -38,7 +46,7 @@ impl Question {
         };
         ensure!(number(2)? & 0x8000 == 0, "an answer, not a question");
         ensure!(number(4)? >= 1, "no question");
-        let (mut labels, mut at) = (Vec::new(), HEADER);
+        let (mut labels, mut at) = (Vec::new(), usize::from(HEADER));
         loop {
             let length = usize::from(*message.get(at).context("cut short")?);
             ensure!(length < 64, "a compressed question");
@@ -47,10 +55,13 @@ impl Question {
             if length == 0 {
                 break;
             }
-            labels.push(label.iter().copied().map(char::from).collect::<String>());
+            labels.push(label.iter().copied().map(shown).collect::<String>());
         }
-        let bytes = message.get(HEADER..at + 4).context("cut short")?.to_vec();
-        Ok(Self { id: number(0)?, name: labels.join("."), kind: number(at)?, bytes })
+        let bytes = message.get(usize::from(HEADER)..at + 4).context("cut short")?.to_vec();
+        // What follows the question of a resolver is an OPT record or nothing.
+        let is_extended = number(10)? > 0 && message.get(at + 4..at + 7) == Some(&OPT[..3]);
+        let (id, kind) = (number(0)?, number(at)?);
+        Ok(Self { id, name: labels.join("."), kind, bytes, is_extended })
     }
 
     /// The type's usual name, or its number.
@@ -63,34 +74,45 @@ impl Question {
         }
     }
 
-    /// What the zone says. Whoever has no addresses of its own has the `own` ones.
-    pub(crate) fn answer(&self, zone: &Zone, own: &[IpAddr], over_udp: bool) -> Vec<u8> {
+    /// What the zone says. Whoever has no addresses of its own has the server's.
+    pub(crate) fn answer(&self, known: &Names, over_udp: bool) -> Vec<u8> {
+        let zone = &known.zone;
         let (names, entry) = zone.follow(&self.name);
-        let is = |what: fn(&e2e::zone::Entry) -> bool| entry.is_some_and(what);
-        if over_udp && zone.entry(&self.name).is_some_and(|entry| entry.truncated) {
+        let is = |mark| entry.is_some_and(|entry| entry.marks.contains(&mark));
+        let asked = zone.entry(&self.name);
+        if over_udp && asked.is_some_and(|entry| entry.marks.contains(&Mark::Truncated)) {
             return self.message(TRUNCATED, &[]);
         }
         let ttl = zone.seconds();
         let mut records: Vec<Vec<u8>> = names
             .windows(2)
-            .map(|pair| record(&pair[0], kind::CNAME, ttl, &encoded(&pair[1])))
+            .map(|pair| record(&self.owner(&pair[0]), kind::CNAME, ttl, &encoded(&pair[1])))
             .collect();
-        if is(|entry| entry.missing) {
+        if is(Mark::Missing) {
             return self.message(NXDOMAIN, &records);
         }
-        if !is(|entry| entry.empty) {
-            let last = names.last().unwrap_or(&self.name);
+        if !is(Mark::Empty) {
+            let last = self.owner(names.last().unwrap_or(&self.name));
             let addresses = entry.map_or(&[][..], |entry| &entry.addresses);
-            let addresses = if addresses.is_empty() { own } else { addresses };
+            let addresses = if addresses.is_empty() {
+                if is(Mark::Quic2) { &known.quic2 } else { &known.own }
+            } else {
+                addresses
+            };
             let data = match self.kind {
                 kind::HTTPS => {
                     entry.map(|entry| service(&entry.hints)).into_iter().flatten().collect()
                 }
                 _ => addresses.iter().filter_map(|address| self.data(*address)).collect::<Vec<_>>(),
             };
-            records.extend(data.iter().map(|data| record(last, self.kind, ttl, data)));
+            records.extend(data.iter().map(|data| record(&last, self.kind, ttl, data)));
         }
         self.message(0, &records)
+    }
+
+    /// A name before a record; that of the question is a pointer to it (RFC 1035, 4.1.4).
+    fn owner(&self, name: &str) -> Vec<u8> {
+        if name == self.name { vec![0xc0, HEADER] } else { encoded(name) }
     }
 
     /// An address, if it is of the kind asked for.
@@ -106,16 +128,18 @@ impl Question {
         // A response, recursion desired and available.
         let flags = 0x8180 | flags;
         let count = u16::try_from(answers.len()).unwrap_or(u16::MAX);
-        let header = [self.id, flags, 1, count, 0, 0].map(u16::to_be_bytes);
-        [header.as_flattened(), &self.bytes, &answers.concat()].concat()
+        let more = u16::from(self.is_extended);
+        let header = [self.id, flags, 1, count, 0, more].map(u16::to_be_bytes);
+        let extension = if self.is_extended { &OPT[..] } else { &[] };
+        [header.as_flattened(), &self.bytes, &answers.concat(), extension].concat()
     }
 }
 
-fn record(name: &str, kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+fn record(owner: &[u8], kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
     [
-        &encoded(name)[..],
-        &kind.to_be_bytes(),
+        owner,
+        &kind.to_be_bytes()[..],
         &CLASS_IN.to_be_bytes(),
         &ttl.to_be_bytes(),
         &length.to_be_bytes(),
@@ -124,13 +148,19 @@ fn record(name: &str, kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A name as labels, without compression.
+fn shown(byte: u8) -> String {
+    match byte {
+        b'!'..=b'~' if !br".\".contains(&byte) => char::from(byte).to_string(),
+        _ => format!("\\{byte:03}"),
+    }
+}
+
+/// A name of the zone as labels, without compression.
 fn encoded(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for label in name.split('.').filter(|label| !label.is_empty()) {
-        let label: Vec<u8> = label.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
-        bytes.push(u8::try_from(label.len()).unwrap_or(63));
-        bytes.extend(label);
+        bytes.push(u8::try_from(label.len()).unwrap_or_default());
+        bytes.extend(label.bytes());
     }
     bytes.push(0);
     bytes

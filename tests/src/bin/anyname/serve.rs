@@ -30,7 +30,8 @@ async fn serve(arguments: &Arguments) -> Result<()> {
     let zone: PathBuf = arguments.one("zone")?;
     let text = fs::read_to_string(&zone).with_context(|| format!("no {}", zone.display()))?;
     let zone: Zone = text.parse().map_err(anyhow::Error::msg)?;
-    let names = Names { zone: Arc::new(zone), own: own.into() };
+    let quic2: Vec<IpAddr> = arguments.all("quic2")?;
+    let names = Names { zone: Arc::new(zone), own: own.into(), quic2: quic2.into() };
     let file: PathBuf = arguments.one("authority")?;
     let authority = Arc::new(Authority::new(&file)?);
     let fingerprint = authority.fingerprint();
@@ -51,8 +52,8 @@ async fn serve(arguments: &Arguments) -> Result<()> {
     listen(443, move |stream, ends| tls::serve(known.clone(), Arc::clone(&config), stream, ends))
         .await?;
     listen(5222, raw::serve).await?;
-    for address in arguments.all::<IpAddr>("quic2")? {
-        let socket = UdpSocket::bind((address, 443)).with_context(|| format!("{address}"))?;
+    for address in names.quic2.iter() {
+        let socket = UdpSocket::bind((*address, 443)).with_context(|| format!("{address}"))?;
         let config = Arc::clone(&http3);
         thread::spawn(move || {
             if let Err(error) = quic2::serve(&config, &socket) {
