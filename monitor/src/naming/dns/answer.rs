@@ -38,7 +38,7 @@ pub(super) fn addresses(
     }
     let names = reachable(name, &aliases(&useful)?);
     let mut found = Vec::new();
-    for record in &useful {
+    for record in useful.iter().filter(|record| record.kind != kind::CNAME) {
         let Some(ttl) = record.owner()?.and_then(|owner| names.get(&owner).copied()) else {
             continue;
         };
@@ -70,6 +70,9 @@ fn is_useful(record: &Record<'_>) -> bool {
 fn aliases(records: &[Record<'_>]) -> Result<Vec<Alias>, DnsError> {
     let mut aliases = Vec::new();
     for record in records {
+        if aliases.len() >= ALIASES_MAX {
+            break;
+        }
         let target = match record.kind {
             kind::CNAME => {
                 let (target, rest) = record.data_name(0)?;
@@ -78,8 +81,8 @@ fn aliases(records: &[Record<'_>]) -> Result<Vec<Alias>, DnsError> {
             kind::SVCB | kind::HTTPS => Service::read(record)?.and_then(|service| service.target),
             _ => None,
         };
-        if let (Some(target), Some(owner)) = (target, record.owner()?)
-            && aliases.len() < ALIASES_MAX
+        if let Some(target) = target
+            && let Some(owner) = record.owner()?
         {
             aliases.push(Alias { owner, target, ttl: record.ttl });
         }
