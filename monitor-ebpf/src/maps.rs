@@ -48,14 +48,15 @@ pub const EVENTS_BYTES: u32 = 32 * 1024;
 /// connections, or 100 answers of a name server.
 pub const SAMPLES_BYTES: u32 = 128 * 1024;
 
-/// Bytes of a TCP stream that are sampled at most.
-pub const STREAM_BYTES_MAX: u32 = 4_032;
+/// Bytes of a TCP stream that are sampled at most: a hello of 4 KiB, in records however small. A count of
+/// [`crate::records::sample_state::UNIT_BYTES`] fits a byte.
+pub const STREAM_BYTES_MAX: u32 = 4_500;
 
 /// Bytes of the head of an HTTP request that are sampled at most.
 pub const HTTP_BYTES_MAX: u32 = 512;
 
 /// Bytes of one packet that are sampled at most.
-pub const SAMPLE_BYTES_MAX: u32 = 4_096;
+pub const SAMPLE_BYTES_MAX: u32 = 4_608;
 
 /// Datagrams to a peer that are sampled at most, but for DNS.
 pub const DATAGRAMS_SAMPLED_MAX: u8 = 3;

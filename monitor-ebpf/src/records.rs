@@ -68,7 +68,7 @@ pub mod sample_state {
     /// Enough was sampled, or there is nothing to sample.
     pub const DONE: u8 = 255;
     /// Bytes in a unit.
-    pub const UNIT_BYTES: u32 = 16;
+    pub const UNIT_BYTES: u32 = 18;
 }
 
 /// Values of [`FlowRecord::origin`]: who opened a flow.

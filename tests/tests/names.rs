@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use e2e::names::quic2;
 use e2e::{Agent, App, Client, Metrics, Names, Stub, Zone};
 
 /// Bytes to a destination.
@@ -45,7 +44,7 @@ fn sources(agent: &Agent, app: &App, name: &str) -> Vec<String> {
 #[test]
 fn every_client_goes_where_it_was_sent() {
     let agent = Agent::plan().with_setting("detail = \"hosts\"").start();
-    let names = Names::new(&Zone::default().address("two.example.net", quic2().into()));
+    let names = Names::new(&Zone::default().quic2("two.example.net"));
     let clients = [
         ("http.example.net", Client::curl("http://http.example.net/")),
         ("one.example.net", Client::curl("https://one.example.net/").words("--http1.1")),
@@ -81,10 +80,14 @@ fn hellos_and_hosts_name_what_nobody_asked_for() {
     let clients = [
         ("a.example.net", "tls_sni", resolve("https://a.example.net/", "a.example.net", 443)),
         ("b.example.net", "http_host", resolve("http://b.example.net/", "b.example.net", 80)),
-        ("c.example.net", "tls_sni", to(Client::tls_long_hello("c.example.net"))),
-        ("d.example.net", "tls_sni", to(Client::tls_in_pieces("d.example.net"))),
+        ("c.example.net", "tls_sni", to(Client::https("c.example.net").words("--protocols 120"))),
+        (
+            "d.example.net",
+            "tls_sni",
+            to(Client::https("d.example.net").words("--protocols 120 --pieces 400")),
+        ),
         ("e.example.net", "quic_sni", to(Client::quic("e.example.net"))),
-        ("f.example.net", "quic_sni", to(Client::quic_long_hello("f.example.net"))),
+        ("f.example.net", "quic_sni", to(Client::quic("f.example.net").words("--protocols 100"))),
     ];
     for (name, source, client) in clients {
         let visit = names.run(&client);
@@ -131,7 +134,7 @@ fn documented_behaviours_are_told() {
     let names = Names::new(&Zone::default());
     let clients = [
         (Client::sales_report(), "tinno.com", "wiko-sts-report"),
-        (Client::device_manager(), "oneplus.net", "oneplus-odm"),
+        (Client::device_manager(), "oneplus.net", "oneplus-device-manager"),
         (Client::messenger("e3.whatsapp.net"), "whatsapp.net", "whatsapp-chat"),
         (Client::social_sdk(), "facebook.com", "facebook-graph"),
     ];

@@ -60,6 +60,8 @@ impl Agent {
                 established: flow.established,
                 accepted: flow.accepted,
                 inbound: flow.inbound,
+                is_fresh: flow.is_fresh,
+                closed_ns: flow.closed_ns,
                 ..*view
             };
             let totals = self.flows.flow(&view, lane, now.boot_ns);
@@ -109,6 +111,8 @@ impl Agent {
                 scope,
                 totals,
                 opened_ns: if first_ns == 0 { owner.opened_ns } else { first_ns },
+                is_open: false,
+                is_fresh: false,
                 is_sum: true,
                 excuse: is_inbound.then_some(Reason::Inbound),
             };
@@ -149,6 +153,8 @@ impl Agent {
                 scope,
                 totals,
                 opened_ns: peer.opened_ns,
+                is_open: false,
+                is_fresh: false,
                 is_sum: false,
                 excuse: if peer.inbound { Some(Reason::Inbound) } else { lost },
             };
@@ -170,6 +176,8 @@ fn merged(lanes: &[Flow]) -> Option<Flow> {
     let mut flow = *lanes.iter().max_by_key(best)?;
     flow.established = lanes.iter().any(|lane| lane.established);
     flow.accepted = lanes.iter().any(|lane| lane.accepted);
+    flow.is_fresh = lanes.iter().all(|lane| lane.is_fresh);
+    flow.is_sample_lost = lanes.iter().any(|lane| lane.is_sample_lost);
     flow.attempts = lanes.iter().fold(0, |sum, lane| sum.saturating_add(lane.attempts));
     // A CPU may have seen an answer first; the one with the very first packet saw the beginning.
     let first = lanes.iter().filter(|lane| lane.first_ns != 0).min_by_key(|lane| lane.first_ns);
@@ -199,6 +207,8 @@ fn traffic(flow: &Flow, totals: Totals, opened_ns: u64) -> Traffic {
         scope: scope(flow),
         totals,
         opened_ns,
+        is_open: flow.peer.protocol == Protocol::Tcp && flow.closed_ns.is_none(),
+        is_fresh: flow.is_fresh,
         is_sum: false,
         excuse: excuse(flow),
     }

@@ -13,8 +13,8 @@ use crate::naming::{Asker, FlowKey, Heard, Name, Reason, Source};
 /// Samples that wait until it is known whose they are.
 const WAITING_MAX: usize = 256;
 
-/// A flow is given so long to say where it goes.
-const EARLY_SECONDS: u64 = 5;
+/// What an open flow said so lately may not have been heard yet.
+const EARLY_SECONDS: u64 = 1;
 
 /// No app has this number.
 const NOBODY: Asker = Asker(usize::MAX);
@@ -29,6 +29,10 @@ pub(super) struct Traffic {
     pub(super) scope: Scope,
     pub(super) totals: Totals,
     pub(super) opened_ns: u64,
+    /// Whether it is a TCP connection that is not closed.
+    pub(super) is_open: bool,
+    /// Whether it has not said anything yet.
+    pub(super) is_fresh: bool,
     /// Whether it stands for several sockets.
     pub(super) is_sum: bool,
     /// What keeps it from having a name, if it has none.
@@ -126,8 +130,8 @@ impl Agent {
         };
         let is_early = hello.is_none()
             && traffic.excuse.is_none()
-            && traffic.protocol == Protocol::Tcp
-            && !now.is_past(traffic.opened_ns, EARLY_SECONDS);
+            && traffic.is_open
+            && (traffic.is_fresh || !now.is_past(traffic.opened_ns, EARLY_SECONDS));
         let name = Arc::new(self.namer.name(&Subject {
             asker: Asker(slot.number()),
             address: peer.ip,

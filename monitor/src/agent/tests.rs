@@ -133,6 +133,7 @@ fn flow(cookie: u64, owner: Option<Owner>, bytes: u64) -> Flow {
         inbound: false,
         accepted: false,
         is_sample_lost: false,
+        is_fresh: false,
         attempts: 1,
         first_ns: 5 * SECOND,
         closed_ns: None,

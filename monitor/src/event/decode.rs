@@ -101,6 +101,7 @@ pub fn flow(key: &[u8], lane: &[u8]) -> Option<Flow> {
         inbound: record.origin & origin::INBOUND != 0,
         accepted: record.origin & origin::ACCEPTED != 0,
         is_sample_lost: record.sampled == sample_state::LOST,
+        is_fresh: matches!(record.sampled, sample_state::FRESH | sample_state::RETRY),
         attempts: record.attempts,
         first_ns: record.first_ns,
         closed_ns: (record.closed != 0).then_some(record.closed_ns),

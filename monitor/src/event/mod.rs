@@ -192,6 +192,8 @@ pub struct Flow {
     pub accepted: bool,
     /// Whether what it sent first should have been sampled and found no room.
     pub is_sample_lost: bool,
+    /// Whether it has not sent anything yet that could be sampled.
+    pub is_fresh: bool,
     /// Calls of `connect()`.
     pub attempts: u16,
     /// When the first packet passed, in nanoseconds since boot; 0 before it.

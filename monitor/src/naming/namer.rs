@@ -1,4 +1,8 @@
 //! Names of flows, in the order of trust.
+//!
+//! A flow that names a host itself goes there. When its app asked a name server for that host and got this
+//! address, the answer is the source; when it asked for other hosts only, others would do as well. Who names
+//! none goes to the host that its app asked for last, or else to one that somebody else asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -253,23 +257,24 @@ impl Namer {
         if subject.excuse == Some(Reason::Inbound) {
             return self.none(subject, Reason::Inbound);
         }
+        let has_ports = matches!(subject.protocol, Protocol::Tcp | Protocol::Udp);
+        if subject.port == DNS_PORT && has_ports {
+            // Whatever else lives at the address.
+            let place = if self.level == Level::Counts { Place::Any } else { Place::NameServer };
+            return Name::none(place, Source::Port, None);
+        }
         let said = hello.and_then(|hello| hello.known.as_ref().filter(|_| !hello.is_cover));
         let source = hello.map_or(Source::None, |hello| hello.source);
-        let own = self.answers.of(asker, address, opened_ns);
-        if let Some(own) = own {
-            return match said {
-                Some(said) if *said != *own.last && self.explains(subject, said) => {
-                    self.named(subject, said, source, false)
-                }
-                Some(said) => {
-                    let differs = *said != *own.last;
-                    self.named(subject, own.last, Source::Dns, differs)
-                }
-                None => self.named(subject, own.last, Source::Dns, own.is_ambiguous),
-            };
-        }
         if let Some(said) = said {
-            return self.named(subject, said, source, false);
+            if self.answers.has(asker, address, said, opened_ns) {
+                return self.named(subject, said, Source::Dns, false);
+            }
+            let own = self.answers.of(asker, address, opened_ns);
+            let is_odd = own.is_some() && !self.explains(subject, said);
+            return self.named(subject, said, source, is_odd);
+        }
+        if let Some(own) = self.answers.of(asker, address, opened_ns) {
+            return self.named_by(subject, &own, Source::Dns);
         }
         if subject.is_sum
             && let Some(names) = self.said.of(asker, address, opened_ns)
@@ -282,13 +287,11 @@ impl Namer {
         self.without(subject)
     }
 
-    /// Whether it is no wonder that a flow names another host than its app asked for last: the app, or
-    /// somebody else on the device, asked for it as well, or the app asks where nobody sees it.
+    /// Whether it is no wonder that a flow names another host than its app asked for: somebody else on the
+    /// device asked for it, or the app asks where nobody sees it.
     fn explains(&self, subject: &Subject<'_>, said: &Known) -> bool {
-        let Subject { asker, address, opened_ns, .. } = *subject;
-        self.answers.has(asker, address, said, opened_ns)
-            || self.answers.anybody_has(address, said, opened_ns)
-            || self.encrypted.contains(&asker)
+        self.answers.anybody_has(subject.address, said, subject.opened_ns)
+            || self.encrypted.contains(&subject.asker)
     }
 
     fn named_by(&self, subject: &Subject<'_>, names: &Names<'_>, source: Source) -> Name {
@@ -312,11 +315,6 @@ impl Namer {
     }
 
     fn without(&self, subject: &Subject<'_>) -> Name {
-        let is_dns = matches!(subject.protocol, Protocol::Tcp | Protocol::Udp);
-        if subject.port == DNS_PORT && is_dns {
-            let place = if self.level == Level::Counts { Place::Any } else { Place::NameServer };
-            return Name::none(place, Source::Port, None);
-        }
         let reason = match (subject.hello, subject.excuse) {
             (Some(hello), _) if hello.is_cover => Reason::Ech,
             (_, Some(reason)) => reason,
@@ -340,3 +338,6 @@ impl Namer {
         Name::none(place, Source::None, Some(reason))
     }
 }
+
+#[cfg(test)]
+mod tests;

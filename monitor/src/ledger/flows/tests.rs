@@ -28,6 +28,7 @@ fn flow(cookie: u64, protocol: Protocol, bytes: u64) -> Flow {
         inbound: false,
         accepted: false,
         is_sample_lost: false,
+        is_fresh: false,
         attempts: 1,
         first_ns: 1,
         closed_ns: None,

@@ -6,12 +6,13 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result, bail};
 
 /// Keys; some may be given more than once.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "address",
     "agent",
     "answer",
     "authority",
     "count",
+    "connect",
     "family",
     "hex",
     "listen",
