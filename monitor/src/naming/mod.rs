@@ -4,6 +4,7 @@
 //! and total: bytes, hosts and times come in as arguments, and nothing that is hostile can panic it.
 
 #[cfg(test)]
+#[path = "tests/hellos.rs"]
 mod hellos;
 pub mod host;
 pub mod quic;
