@@ -14,6 +14,7 @@ pub mod dns;
 pub mod domain;
 pub mod first;
 #[cfg(test)]
+#[path = "tests/hellos.rs"]
 mod hellos;
 pub mod host;
 pub mod http;

@@ -135,7 +135,7 @@ fn expand_label(secret: &Hkdf<Sha256>, label: &[u8], out: &mut [u8]) -> Option<(
 
 /// The packet number of which the last `bits` are known: the one closest to what is expected next (RFC
 /// 9000, A.3).
-fn packet_number(truncated: u64, bits: usize, largest: Option<u64>) -> u64 {
+pub(super) fn packet_number(truncated: u64, bits: usize, largest: Option<u64>) -> u64 {
     let window = 1_u64 << bits;
     let expected = largest.map_or(0, |largest| largest + 1);
     let candidate = expected & !(window - 1) | truncated;

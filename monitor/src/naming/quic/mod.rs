@@ -31,9 +31,8 @@ pub const ATTEMPTS_MAX: usize = DATAGRAMS_MAX;
 
 /// Collects the datagrams that a client sends first, until its hello is complete.
 ///
-/// Work is bounded: a packet is authenticated at most once for each attempt and once for a new one, so
-/// that all datagrams together cost at most `DATAGRAMS_MAX * ATTEMPTS_MAX + 1` passes over each of
-/// `PACKETS_PER_DATAGRAM_MAX` packets.
+/// Work is bounded: a packet is authenticated at most [`ATTEMPTS_MAX`] times, so that all datagrams together
+/// cost at most 128 passes over a packet.
 #[derive(Debug, Default)]
 pub struct Initials {
     attempts: Vec<Attempt>,

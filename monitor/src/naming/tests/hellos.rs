@@ -19,7 +19,7 @@ pub(crate) fn hex(digits: &str) -> Vec<u8> {
 
 macro_rules! hellos {
     ($($name:ident = $file:literal;)*) => {
-        $(pub(crate) const $name: &str = include_str!(concat!("../../fixtures/hello/", $file));)*
+        $(pub(crate) const $name: &str = include_str!(concat!("../../../fixtures/hello/", $file));)*
     };
 }
 
