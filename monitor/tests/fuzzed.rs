@@ -15,6 +15,10 @@ use proptest::test_runner::{RngSeed, TestRunner};
 mod dns;
 #[path = "../fuzz/properties/http.rs"]
 mod http;
+#[path = "../fuzz/properties/quic.rs"]
+mod quic;
+#[path = "../fuzz/properties/tls.rs"]
+mod tls;
 
 /// Cases of each kind of input.
 const CASES: u32 = 2000;
@@ -110,4 +114,14 @@ fn dns_is_total() {
 #[test]
 fn http_is_total() {
     fuzz("http", http::check);
+}
+
+#[test]
+fn tls_holds_on_anything() {
+    fuzz("tls", tls::check);
+}
+
+#[test]
+fn quic_holds_on_anything() {
+    fuzz("quic", quic::check);
 }

@@ -208,12 +208,7 @@ impl First {
     }
 
     fn hello(&self, hello: &ClientHello, source: Source) -> Hello {
-        let name = match &hello.server_name {
-            Some(Host::Name(name)) => Some(name),
-            _ => None,
-        };
-        let is_cover = hello.has_ech && name.is_some_and(tls::is_cover_name);
-        heard(hello.server_name.as_ref(), is_cover, source, self.level)
+        heard(hello.server_name.as_ref(), hello.has_cover_name(), source, self.level)
     }
 }
 
