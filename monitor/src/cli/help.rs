@@ -85,9 +85,9 @@ bytes sent first.
         }
         Verb::App => {
             "\
-Prints the destinations of one app, the most bytes sent first: the company behind
-each, what the name was found by, since when, and what is documented about it.
-NAME is the id or the name of the app, or a part of either.
+Prints the destinations of one app, the most bytes sent first: the company
+behind each, what the name was found by, since when, and what is documented
+about it. NAME is the id or the name of the app, or a part of either.
 "
         }
         Verb::Check => {

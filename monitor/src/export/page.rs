@@ -161,8 +161,8 @@ mod tests {
             rung: "desktop_unit".into(),
             name: name.map(str::to_owned),
             destinations: vec![
-                to("oneplus.net", "internet", Some("oneplus-odm")),
-                to("evil\u{1b}[2J.example", "loopback", None),
+                to("oneplus.net", "internet", Some("oneplus-device-manager")),
+                to("evil\u{1b}[2J.test", "loopback", None),
             ],
             ..App::default()
         };
@@ -197,7 +197,7 @@ mod tests {
                 assert!(text::columns(line) <= width || is_link, "{width}: {line}");
             }
             let page = lines.join(" ");
-            assert!(!page.contains("example"), "loopback was not asked for: {page}");
+            assert!(!page.contains("evil"), "loopback was not asked for: {page}");
         }
         let paper = Paper { loopback: true, width: 200, colour: false };
         let page = render(&document, &document.apps[0], &paper).join("\n");
@@ -205,7 +205,7 @@ mod tests {
             "One (org.example.One)",
             "sent 1.50 kB, received 0 B, 1 connection, first 2m ago, last 1m ago",
             "company: OnePlus; scope: internet; name from: dns, tls_sni (other names would do as well)",
-            "behaviour: oneplus-odm",
+            "behaviour: oneplus-device-manager",
             "documented as",
             "evil",
         ] {
