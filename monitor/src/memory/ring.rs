@@ -85,6 +85,7 @@ impl Ring {
             && after.saturating_sub(*before) <= window
         {
             self.len -= 1;
+            self.times[usize::from(self.len)] = 0;
         }
     }
 

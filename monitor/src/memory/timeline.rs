@@ -48,8 +48,8 @@ pub(super) struct Step {
 /// A clock that says something unlikely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Doubt {
-    offset: i64,
-    since_boot_s: u32,
+    pub(super) offset: i64,
+    pub(super) since_boot_s: u32,
 }
 
 /// The line.
@@ -74,6 +74,7 @@ pub(super) struct Timeline {
     pub(super) boots: u16,
     /// Boots that lasted until the end of each span after boot.
     pub(super) reached: [u16; 2],
+    /// What is not believed yet.
     pub(super) doubt: Option<Doubt>,
 }
 

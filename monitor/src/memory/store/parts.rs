@@ -13,7 +13,7 @@ use crate::memory::periods::{DAYS_MAX, HOURS_MAX, MONTHS_MAX, Period, Periods};
 use crate::memory::ring::{EVENTS_MAX, Ring};
 use crate::memory::sealed::{LINES_MAX, Line, Origin, Report};
 use crate::memory::tail::{Rest, Tail, TailId};
-use crate::memory::timeline::Timeline;
+use crate::memory::timeline::{Doubt, Timeline};
 use crate::memory::{AppKey, Limits, Memory, Retention};
 
 pub(super) fn write(w: &mut Writer, memory: &Memory) {
@@ -21,6 +21,7 @@ pub(super) fn write(w: &mut Writer, memory: &Memory) {
     write_line(w, &memory.line);
     w.number(memory.begins);
     w.number(memory.folded);
+    w.number(memory.swept);
     write_apps(w, &memory.apps);
     w.length(memory.keys.len());
     for (id, key) in &memory.keys {
@@ -36,6 +37,7 @@ pub(super) fn read(r: &mut Reader<'_>, limits: Limits, retention: Retention) -> 
     let line = read_line(r)?;
     let begins = r.number()?;
     let folded = r.number()?;
+    let swept = r.number()?;
     let apps = read_apps(r)?;
     let keys: BTreeMap<Id, Key> = r.list(read_key)?.into_iter().collect();
     let tail = read_tail(r)?;
@@ -57,7 +59,7 @@ pub(super) fn read(r: &mut Reader<'_>, limits: Limits, retention: Retention) -> 
         findings,
         report,
         folded,
-        swept: 0,
+        swept,
         has_changed: false,
     };
     // Bounds may have become smaller. Apps stay until they have been silent for long.
@@ -82,12 +84,22 @@ fn write_line(w: &mut Writer, line: &Timeline) {
     for reached in line.reached {
         w.number(reached);
     }
+    w.flag(line.doubt.is_some());
+    if let Some(doubt) = line.doubt {
+        w.signed(doubt.offset);
+        w.number(doubt.since_boot_s);
+    }
+}
+
+/// Seconds between two clocks: times have 32 bits.
+fn read_offset(r: &mut Reader<'_>) -> Option<i64> {
+    r.signed().filter(|offset| offset.unsigned_abs() < 1 << 33)
 }
 
 fn read_line(r: &mut Reader<'_>) -> Option<Timeline> {
     Some(Timeline {
         boot_id: r.raw()?,
-        offset: r.signed()?.clamp(-(1 << 33), 1 << 33),
+        offset: read_offset(r)?,
         is_dated: r.flag()?,
         was_dated: r.flag()?,
         start: r.number()?,
@@ -96,7 +108,10 @@ fn read_line(r: &mut Reader<'_>) -> Option<Timeline> {
         uptime: r.number()?,
         boots: r.number()?,
         reached: [r.number()?, r.number()?],
-        ..Timeline::default()
+        doubt: match r.flag()? {
+            true => Some(Doubt { offset: read_offset(r)?, since_boot_s: r.number()? }),
+            false => None,
+        },
     })
 }
 
