@@ -4,8 +4,9 @@ use super::app::{App, AppKey, OTHER};
 use super::finding::{Finding, State};
 use super::findings::Found;
 use super::key::{Id, Key};
+use super::tail::{Rest, TailId};
 use super::timeline::FLOOR;
-use super::{Kind, Masks, Memory, Moment, Periods, Report, Sums};
+use super::{Kind, Line, Masks, Memory, Moment, Period, Periods, Report, Sums};
 
 /// An app, and its sums.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,8 @@ pub struct Health {
     pub apps_capped: u64,
     /// Findings that found no room.
     pub findings_dropped: u64,
+    /// Bytes that all of it takes, without what the allocator and the trees add.
+    pub bytes: usize,
 }
 
 impl Memory {
@@ -141,7 +144,40 @@ impl Memory {
         &self.report
     }
 
-    /// What found no room.
+    fn bytes(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);
+        let key = |key: &Key| {
+            size_of::<(Id, Key)>()
+                + key.destination.len()
+                + text(&key.behaviour)
+                + text(&key.company)
+        };
+        let app = |app: &App| {
+            let periods = &app.periods;
+            let count = periods.hours.len() + periods.days.len() + periods.months.len();
+            let name = app.key.kind.len() + app.key.id.len();
+            // The index holds the name once more.
+            size_of::<App>()
+                + size_of::<(AppKey, u16)>()
+                + name * 2
+                + count * size_of::<Period>()
+                + app.companies.len() * size_of::<u32>()
+        };
+        let found = |found: &Found| {
+            size_of::<(Kind, Id, Found)>() + found.destination.len() + text(&found.behaviour)
+        };
+        let line = |line: &Line| {
+            size_of::<Line>() + line.app.kind.len() + line.app.id.len() + line.destination.len()
+        };
+        size_of::<Self>()
+            + self.keys.values().map(key).sum::<usize>()
+            + self.apps.iter().map(|(_, it)| app(it)).sum::<usize>()
+            + self.tail.rests.len() * size_of::<(TailId, Rest)>()
+            + self.findings.found.values().map(found).sum::<usize>()
+            + self.report.lines.iter().map(line).sum::<usize>()
+    }
+
+    /// What found no room, and how large it is.
     pub fn health(&self) -> Health {
         Health {
             keys: self.keys.len(),
@@ -151,6 +187,7 @@ impl Memory {
             tail_dropped: self.tail.dropped,
             apps_capped: self.apps.capped,
             findings_dropped: self.findings.dropped,
+            bytes: self.bytes(),
         }
     }
 }

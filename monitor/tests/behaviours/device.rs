@@ -225,7 +225,6 @@ pub struct Stream<'a> {
 pub struct News {
     pub stream: usize,
     pub contacts: usize,
-    pub t: f64,
     pub finding: Finding,
 }
 
@@ -242,7 +241,7 @@ pub fn play(memory: &mut Memory, device: &Device, streams: &[Stream<'_>]) -> Vec
         counts[at] += 1;
         memory.contact(&streams[at].contact, &device.moment(t));
         while let Some(finding) = memory.next_news() {
-            news.push(News { stream: at, contacts: counts[at], t, finding });
+            news.push(News { stream: at, contacts: counts[at], finding });
         }
     }
     news

@@ -1,7 +1,144 @@
 //! Generators of contacts, written from the documented state machines of the facts, section 1.
 
+use monitor::memory::Kind;
+
 use crate::device::{BEGIN, DAY, Device, HOUR, MINUTE};
 use crate::random::Random;
+
+/// How a behaviour's times are made on a device.
+pub type Times = fn(&Device, &mut Random) -> Vec<f64>;
+
+/// A documented behaviour, and what is expected of the memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Behaviour {
+    /// Its id, as in a catalogue.
+    pub id: &'static str,
+    /// What is documented.
+    pub what: &'static str,
+    pub times: Times,
+    /// Days of the runs on a steady device.
+    pub days: f64,
+    /// Whether its timer is exact enough to be found by the fifth contact without a catalogue.
+    pub is_regular: bool,
+    /// The pattern by which it is to be found without a catalogue, if there is one to find.
+    pub pattern: Option<Kind>,
+}
+
+/// All of them.
+pub const BEHAVIOURS: &[Behaviour] = &[
+    Behaviour {
+        id: "sts-first",
+        what: "STS first report: 180 min after boot, then hourly; the server never answers",
+        times: |device, random| sts_first(device, random, 0.0),
+        days: 2.0,
+        is_regular: true,
+        pattern: Some(Kind::Regular),
+    },
+    Behaviour {
+        id: "sts-first-answered",
+        what: "the same, acknowledged at the first try: one contact in a lifetime",
+        times: |device, random| sts_first(device, random, 1.0),
+        days: 2.0,
+        is_regular: false,
+        pattern: None,
+    },
+    Behaviour {
+        id: "sts-each-boot",
+        what: "a variant: one report 180 min after each boot",
+        times: |device, _| three_hours_after_boot(device),
+        days: 2.0,
+        is_regular: false,
+        pattern: Some(Kind::AfterBoot),
+    },
+    Behaviour {
+        id: "sts-monthly",
+        what: "STS monthly: the 15th at midnight, hourly tries until answered",
+        times: |device, random| sts_monthly(device, random, 15, 0.9),
+        days: 365.0,
+        is_regular: true,
+        pattern: Some(Kind::Calendar),
+    },
+    Behaviour {
+        id: "sts-monthly-clamped",
+        what: "the same on the 31st, clamped to 28 and 30",
+        times: |device, random| sts_monthly(device, random, 31, 0.9),
+        days: 365.0,
+        is_regular: true,
+        pattern: Some(Kind::Calendar),
+    },
+    Behaviour {
+        id: "oneplus-delayed",
+        what: "OnePlus: every 4 h, 0 to 1 h later",
+        times: oneplus_delayed,
+        days: 14.0,
+        is_regular: false,
+        pattern: Some(Kind::Floating),
+    },
+    Behaviour {
+        id: "oneplus-anywhere",
+        what: "OnePlus: anywhere in each window of 4 h",
+        times: oneplus_anywhere,
+        days: 30.0,
+        is_regular: false,
+        pattern: Some(Kind::Floating),
+    },
+    Behaviour {
+        id: "adups-72h",
+        what: "Adups: every 72 h, 3 % more or less",
+        times: |device, random| adups(device, random, 72.0),
+        days: 60.0,
+        is_regular: true,
+        pattern: Some(Kind::Regular),
+    },
+    Behaviour {
+        id: "adups-24h",
+        what: "Adups: every 24 h, 3 % more or less",
+        times: |device, random| adups(device, random, 24.0),
+        days: 20.0,
+        is_regular: true,
+        pattern: Some(Kind::Regular),
+    },
+    Behaviour {
+        id: "os-idle-timer",
+        what: "idle OS: about every 4.5 min, a timer 5 % more or less",
+        times: |device, random| every(device, random, 270.0, 0.05),
+        days: 0.2,
+        is_regular: true,
+        pattern: Some(Kind::Regular),
+    },
+    Behaviour {
+        id: "os-idle-random",
+        what: "idle OS: every 4.5 min on average, at random",
+        times: idle_os,
+        days: 0.2,
+        is_regular: false,
+        pattern: None,
+    },
+    Behaviour {
+        id: "sdk-at-app-open",
+        what: "SDK: two contacts whenever its app is opened",
+        times: |device, random| at_app_open(device, random, 4.0),
+        days: 20.0,
+        is_regular: false,
+        pattern: None,
+    },
+    Behaviour {
+        id: "whatsapp-keepalive",
+        what: "WhatsApp keep-alive: every 15 min, 1 % more or less",
+        times: |device, random| every(device, random, 900.0, 0.01),
+        days: 0.5,
+        is_regular: true,
+        pattern: Some(Kind::Regular),
+    },
+    Behaviour {
+        id: "soon-after-boot",
+        what: "any app that speaks within a minute of each boot",
+        times: soon_after_boot,
+        days: 2.0,
+        is_regular: false,
+        pattern: Some(Kind::AfterBoot),
+    },
+];
 
 /// STS first activation (Wiko/Tinno, `com.ape.saletracker`): an alarm 180 minutes after boot, then
 /// every 60 minutes until the server acknowledges, 8,760 times at most. `answers`: the chance that a
@@ -24,6 +161,21 @@ pub fn sts_first(device: &Device, random: &mut Random, answers: f64) -> Vec<f64>
         }
     }
     times
+}
+
+/// A variant of it whose acknowledgement is not kept: one report 180 minutes after each boot.
+pub fn three_hours_after_boot(device: &Device) -> Vec<f64> {
+    after_each_boot(device, 180.0 * MINUTE + 2.0)
+}
+
+/// What speaks as soon as the device is up: one contact after each boot.
+pub fn soon_after_boot(device: &Device, random: &mut Random) -> Vec<f64> {
+    after_each_boot(device, random.uniform(15.0, 40.0))
+}
+
+fn after_each_boot(device: &Device, seconds: f64) -> Vec<f64> {
+    let times = device.boots.iter().map(|(up, _)| (up.start + seconds, up.end));
+    times.filter(|(t, end)| t < end && device.is_online(*t)).map(|(t, _)| t).collect()
 }
 
 /// STS monthly (`com.ape.stsmonths`): when the date changes, if the month is another one and the day
@@ -119,7 +271,7 @@ pub fn adups(device: &Device, random: &mut Random, hours: f64) -> Vec<f64> {
     chain(device, random, BEGIN + HOUR, wait)
 }
 
-/// Adups against a clock: on a grid, give or take 3 % of it.
+/// Again and again after so many seconds, give or take a share of them.
 pub fn every(device: &Device, random: &mut Random, seconds: f64, share: f64) -> Vec<f64> {
     let wait = |random: &mut Random| seconds * random.uniform(1.0 - share, 1.0 + share);
     chain(device, random, BEGIN + 40.0, wait)

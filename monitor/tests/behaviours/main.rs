@@ -1,114 +1,145 @@
-//! Lab.
-#![allow(dead_code, missing_docs, unused)]
+//! Conformance of the memory with documented behaviours, in virtual time: what is to be found is found
+//! as soon as promised, and what has no pattern is not given one.
+//!
+//! `UPDATE=1 cargo test -p monitor --test behaviours` records `monitor/BEHAVIOUR_DETECTION.md` anew.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(unreachable_pub, reason = "modules of a test are nobody else's")]
+
 mod device;
 mod documented;
+mod measure;
 mod nulls;
+mod power;
 mod random;
-use device::*;
-use monitor::memory::*;
-use random::Random;
-use std::collections::BTreeMap;
+mod table;
 
-fn memory() -> Memory {
-    Memory::new(Limits::default(), Retention::default(), [9; 16], Origin::Installed)
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use monitor::memory::Kind;
+
+use documented::BEHAVIOURS;
+use measure::{Detection, Null, PATTERNS, Year};
+
+/// Measured once for all tests, on two processors.
+static MEASURED: LazyLock<(Vec<Detection>, Vec<Null>, Year)> = LazyLock::new(|| {
+    std::thread::scope(|scope| {
+        let year = scope.spawn(|| (measure::detections(), measure::year()));
+        let nulls = measure::nulls(1);
+        let (detections, year) = year.join().expect("it was measured");
+        (detections, nulls, year)
+    })
+});
+
+#[test]
+fn documented_behaviours_are_told_at_the_first_contact() {
+    let (_, _, year) = &*MEASURED;
+    for (at, behaviour) in BEHAVIOURS.iter().enumerate() {
+        assert!(year.counts[at] > 0, "{} was not played", behaviour.id);
+        let mut told = year
+            .news
+            .iter()
+            .filter(|news| news.stream == at && news.finding.kind == Kind::Documented);
+        let first = told.next().expect("it is told");
+        assert_eq!((first.contacts, first.finding.behaviour.as_deref()), (1, Some(behaviour.id)));
+    }
 }
 
 #[test]
-fn lab2() {
-    let app = AppKey::new("flatpak", "a");
-    let contact = Contact {
-        app: &app,
-        destination: "x.example",
-        behaviour: None,
-        company: None,
-        is_benign: false,
-        is_detail: false,
-        sums: Sums { contacts: 1, tx_bytes: 3000, rx_bytes: 700 },
-        resolution_s: 0,
-    };
-    let gens: Vec<(&str, f64, Box<dyn Fn(&Device, &mut Random) -> Vec<f64>>)> = vec![
-        ("sts first never", 6.0, Box::new(|d, r| documented::sts_first(d, r, 0.0))),
-        ("sts first acked", 6.0, Box::new(|d, r| documented::sts_first(d, r, 1.0))),
-        ("sts monthly 15", 365.0, Box::new(|d, r| documented::sts_monthly(d, r, 15, 1.0))),
-        ("sts monthly 31", 365.0, Box::new(|d, r| documented::sts_monthly(d, r, 31, 0.7))),
-        ("oneplus A", 30.0, Box::new(|d, r| documented::oneplus_delayed(d, r))),
-        ("oneplus B", 60.0, Box::new(|d, r| documented::oneplus_anywhere(d, r))),
-        ("adups 72", 60.0, Box::new(|d, r| documented::adups(d, r, 72.0))),
-        ("adups 24", 30.0, Box::new(|d, r| documented::adups(d, r, 24.0))),
-        ("os 270 5%", 3.0, Box::new(|d, r| documented::every(d, r, 270.0, 0.05))),
-        ("os exp", 3.0, Box::new(|d, r| documented::idle_os(d, r))),
-        ("app open", 100.0, Box::new(|d, r| documented::at_app_open(d, r, 4.0))),
-        ("keepalive", 3.0, Box::new(|d, r| documented::every(d, r, 900.0, 0.01))),
-        ("ntp", 3.0, Box::new(|d, r| documented::every(d, r, 2048.0, 0.02))),
-    ];
-    let mut r = Random::new(5);
-    for mode in 0..3 {
-        for (name, days, g) in &gens {
-            let runs = if mode < 2 { 100 } else { 20 };
-            let mut by: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
-            let mut words = BTreeMap::new();
-            let mut total = 0;
-            for _ in 0..runs {
-                let mut d =
-                    if mode < 2 { Device::steady(*days) } else { Device::phone(365.0, &mut r) };
-                if mode == 1 {
-                    d.used = Some(7.0..23.0);
+fn regular_behaviours_are_found_by_the_fifth_contact() {
+    for Detection { behaviour, phone, .. } in &MEASURED.0 {
+        if behaviour.is_regular {
+            let share = phone.share_by(5);
+            assert!(share >= 0.95, "{}: {share}", behaviour.id);
+        }
+    }
+}
+
+#[test]
+fn behaviours_are_found_with_and_without_knowing_who_is_there() {
+    for Detection { behaviour, phone, router } in &MEASURED.0 {
+        for runs in [phone, router] {
+            match behaviour.pattern {
+                Some(_) => {
+                    let (_, most) = runs.quantiles().expect("nearly all runs found it");
+                    // Two full rings, and as much again for those that begin in the middle of one.
+                    assert!(most <= 64, "{}: {most} contacts", behaviour.id);
                 }
-                let mut m = memory();
-                let times = g(&d, &mut r);
-                total += times.len();
-                let mut seen = std::collections::BTreeSet::new();
-                for n in play(&mut m, &d, &[Stream { contact, times }]) {
-                    if seen.insert(n.finding.kind) {
-                        by.entry(n.finding.kind).or_default().push(n.contacts);
-                        words.insert(n.finding.kind, n.finding.sentence());
-                    }
-                }
-            }
-            println!("{mode} {name} contacts {}", total / runs);
-            for (k, mut c) in by {
-                c.sort();
-                println!(
-                    "     {} {}/{} median {} p95 {} by5 {} | {}",
-                    k.label(),
-                    c.len(),
-                    runs,
-                    c[c.len() / 2],
-                    c[c.len() * 95 / 100],
-                    c.iter().filter(|x| **x <= 5).count(),
-                    words[&k]
-                );
+                None => assert_eq!(runs.unexpected, 0, "{} has no pattern", behaviour.id),
             }
         }
     }
 }
+
 #[test]
-fn dbg() {
-    let app = AppKey::new("flatpak", "a");
-    let contact = Contact {
-        app: &app,
-        destination: "x.example",
-        behaviour: None,
-        company: None,
-        is_benign: false,
-        is_detail: false,
-        sums: Sums { contacts: 1, tx_bytes: 3000, rx_bytes: 700 },
-        resolution_s: 0,
-    };
-    let mut r = Random::new(5);
-    let d = Device::phone(365.0, &mut r);
-    let times = documented::sts_monthly(&d, &mut r, 15, 1.0);
-    let mut m = memory();
-    for t in &times {
-        m.contact(&contact, &d.moment(*t));
-        let k = m.keys().next().unwrap();
-        println!(
-            "{:.2} boot {:?} last {:?} {:?} ev {}",
-            (t - BEGIN) / DAY,
-            d.boot_at(*t).map(|b| d.boots[b].1),
-            k.last_ms.map(|x| (x as f64 / 1000.0 - t) / DAY),
-            k.masks.days,
-            k.events
-        );
+fn behaviours_are_found_in_a_year_of_ordinary_life() {
+    let (_, _, year) = &*MEASURED;
+    for (at, behaviour) in BEHAVIOURS.iter().enumerate() {
+        let mut patterns = year
+            .news
+            .iter()
+            .filter(|news| news.stream == at && PATTERNS.contains(&news.finding.kind));
+        match behaviour.pattern {
+            Some(kind) => assert!(
+                patterns.any(|news| news.finding.kind == kind),
+                "{} was not found",
+                behaviour.id
+            ),
+            None => assert!(patterns.next().is_none(), "{} has no pattern", behaviour.id),
+        }
     }
+}
+
+#[test]
+fn traffic_without_a_pattern_has_none() {
+    if let Some(scale) = std::env::var("SCALE").ok().and_then(|scale| scale.parse().ok()) {
+        let nulls = measure::nulls(scale);
+        for null in &nulls {
+            let rate = f64::from(null.false_findings()) * 2_000.0 / null.keys_100_days();
+            println!("{rate:.2} {null:?}");
+        }
+        println!("{:.3} per 2,000 keys and 100 days", table::per_2000_keys(&nulls));
+        return;
+    }
+    let nulls = &MEASURED.1;
+    let rate = table::per_2000_keys(nulls);
+    assert!(rate <= 1.0, "{rate} false findings per 2,000 keys and 100 days: {nulls:?}");
+    for null in nulls {
+        // A single one among few keys would be too many as well.
+        let rate = f64::from(null.false_findings()) * 2_000.0 / null.keys_100_days();
+        assert!(rate <= 1.0 || null.keys >= 1_000 && rate <= 2.0, "{null:?}");
+    }
+    let ordinary = |news: &&device::News| {
+        news.stream >= BEHAVIOURS.len() && PATTERNS.contains(&news.finding.kind)
+    };
+    assert_eq!(MEASURED.2.news.iter().filter(ordinary).count(), 0);
+}
+
+#[test]
+fn a_year_stays_within_its_bounds() {
+    let (_, _, year) = &*MEASURED;
+    assert!(year.file_bytes_max < 300_000, "{} bytes", year.file_bytes_max);
+    assert!(year.memory_bytes_max < 400_000, "{} bytes", year.memory_bytes_max);
+    assert!(year.writes <= 366 * 96, "{} writes", year.writes);
+    assert!(year.bytes_written < 366 * 8_000_000, "{} bytes", year.bytes_written);
+    for app in year.memory.apps() {
+        assert!(app.periods.months().len() <= 13, "{:?}", app.app);
+    }
+}
+
+#[test]
+fn the_table_is_what_was_measured() {
+    let (detections, nulls, year) = &*MEASURED;
+    let text = table::markdown(detections, nulls, year);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("BEHAVIOUR_DETECTION.md");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, &text).expect("the repository is writable");
+    }
+    let recorded = fs::read_to_string(&file).unwrap_or_default();
+    for (line, (now, then)) in text.lines().zip(recorded.lines()).enumerate() {
+        assert_eq!(now, then, "line {}; UPDATE=1 records the new text", line + 1);
+    }
+    assert!(text == recorded, "lines are missing or new; UPDATE=1 records the new text");
 }
