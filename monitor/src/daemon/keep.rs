@@ -163,8 +163,9 @@ pub fn load<T, E: fmt::Display>(
 
 /// Puts a file aside under a free name, or over the last such name.
 fn put_aside(disk: &mut impl Disk, file: &str) -> Option<String> {
-    let names = (1..=ASIDE_MAX).map(|number| format!("{ASIDE}{number}"));
-    let free = names.clone().find(|name| !disk.has(name)).or_else(|| names.last())?;
+    let mut names = (1..=ASIDE_MAX).map(|number| format!("{ASIDE}{number}"));
+    let last = format!("{ASIDE}{ASIDE_MAX}");
+    let free = names.find(|name| !disk.has(name)).unwrap_or(last);
     disk.rename(file, &free).ok()?;
     disk.sync_names().ok()?;
     Some(free)

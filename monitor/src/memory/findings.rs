@@ -13,8 +13,12 @@ const NEWS_MAX: usize = 64;
 const NEWS_AGE: u32 = 7 * DAY;
 /// What comes irregularly, or once a month, has stopped after so long.
 const SLOW_AGE: u32 = 70 * DAY;
-/// What comes regularly has stopped after so many periods.
-const PERIODS: u32 = 4;
+/// What comes regularly has stopped when it was not confirmed for so many periods; what floats is
+/// confirmed only every 16 events.
+const PERIODS: u32 = 12;
+const FLOATING_PERIODS: u32 = 40;
+/// If so many periods are more than a week, these are enough.
+const SLOW_PERIODS: u32 = 4;
 /// What comes back after so long is told anew.
 const RETOLD_AGE: u32 = 7 * DAY;
 
@@ -40,9 +44,13 @@ impl Found {
             Kind::Documented | Kind::AfterBoot | Kind::Rare => silent > SLOW_AGE,
             Kind::Calendar if self.evidence.day > 0 => silent > SLOW_AGE,
             Kind::Calendar | Kind::Regular | Kind::Floating => {
-                let periods = self.evidence.period_s.saturating_mul(PERIODS).max(HOUR);
+                let times = |count: u32| self.evidence.period_s.saturating_mul(count);
+                let most = match kind {
+                    Kind::Floating => times(FLOATING_PERIODS),
+                    _ => times(PERIODS).min(times(SLOW_PERIODS).max(7 * DAY)),
+                };
                 // What was off could not send: only uptime counts, suspend included.
-                silent.min(up) > periods.saturating_mul(if kind == Kind::Floating { 4 } else { 1 })
+                silent.min(up) > most.max(HOUR)
             }
         };
         if has_faded { State::Faded } else { State::Active }

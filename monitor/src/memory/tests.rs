@@ -139,7 +139,9 @@ proptest! {
         let mut memory = small();
         let moment = play(&mut memory, &history);
         let mut expected = Sums::default();
-        history.iter().for_each(|made| expected.add(sums(made.bytes)));
+        for made in &history {
+            expected.add(sums(made.bytes));
+        }
         let mut all = Sums::default();
         for (slot, app) in memory.apps.iter() {
             all.add(app.sums);
@@ -319,9 +321,9 @@ fn what_stops_fades_and_what_comes_back_is_told_anew() {
     assert_eq!(state(&memory, &at(50 * HOUR)), State::Active);
     // Others go on: the device was up and the behaviour stopped.
     let other = AppKey::new("service", "other");
-    memory.contact(&contact(&other, "y.example"), &at(60 * HOUR));
-    assert_eq!(state(&memory, &at(60 * HOUR)), State::Faded);
-    let faded = memory.findings(&at(60 * HOUR))[0].sentence();
+    memory.contact(&contact(&other, "y.example"), &at(100 * HOUR));
+    assert_eq!(state(&memory, &at(100 * HOUR)), State::Faded);
+    let faded = memory.findings(&at(100 * HOUR))[0].sentence();
     assert_eq!(
         faded,
         "sends about every 4 hours, seen 9 of 9 windows, 1 KB in all; not seen lately"
@@ -527,6 +529,39 @@ fn keys_have_the_stated_size() {
     assert_eq!((size_of::<Id>(), size_of::<Key>()), (16, 248));
     assert_eq!(size_of::<TailId>() + size_of::<tail::Rest>(), 24);
     assert_eq!(size_of::<Period>(), 24);
+}
+
+/// A memory in which everything is full.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_full_memory_has_the_stated_size() {
+    let mut memory = large();
+    let apps: Vec<AppKey> =
+        (0..128).map(|app| AppKey::new("android", &format!("com.example.some.app{app}"))).collect();
+    let days = (0..700_u32).step_by(30).chain(700..800).map(|day| day * DAY);
+    let hours = (1..48_u32).map(|hour| 799 * DAY + hour * HOUR);
+    for t in days.chain(hours) {
+        for (number, app) in (0_u32..).zip(&apps) {
+            let destination = format!("destination-{}.example", (t / HOUR + number) % 6_100);
+            let contact = Contact {
+                behaviour: (t % (7 * HOUR) == 0).then_some("some-behaviour"),
+                company: Some("Some Company"),
+                sums: Sums { contacts: 1, tx_bytes: 3_000_000, rx_bytes: 70_000_000 },
+                ..contact(app, &destination)
+            };
+            memory.contact(&contact, &at(t));
+            if number % 4 == 0 {
+                let other = format!("destination-{}.example", t % 611 + number * 7);
+                memory.contact(&Contact { destination: &other, ..contact }, &at(t + 60));
+            }
+        }
+    }
+    let health = memory.health();
+    assert!(health.keys > 1_870 && health.tail > 3_500 && health.apps == 128, "{health:?}");
+    assert!(health.bytes < 1_600_000, "{health:?}");
+    let file = store::encode(&memory).len();
+    assert!(file < 800_000, "{file} bytes");
+    println!("{} bytes in memory, {file} on the disk", health.bytes);
 }
 
 #[test]

@@ -187,8 +187,13 @@ pub fn sts_monthly(device: &Device, random: &mut Random, day: u32, answers: f64)
     let mut is_pending = false;
     let mut t = BEGIN;
     let life = device.life();
+    let mut date = (0.0, (0, 0, 0));
     while t < life.end {
-        let (month, today, last) = month_and_day(device.local_day(t));
+        let local_day = device.local_day(t);
+        if local_day - date.0 != 0.0 {
+            date = (local_day, month_and_day(local_day));
+        }
+        let (month, today, last) = date.1;
         let due = day.min(if last < 30 { 28 } else { 30 });
         is_pending |= month != reported && today >= due;
         let boot = device.boot_at(t);

@@ -26,9 +26,9 @@ use measure::{Detection, Null, PATTERNS, Year};
 /// Measured once for all tests, on two processors.
 static MEASURED: LazyLock<(Vec<Detection>, Vec<Null>, Year)> = LazyLock::new(|| {
     std::thread::scope(|scope| {
-        let year = scope.spawn(|| (measure::detections(), measure::year()));
+        let found = scope.spawn(|| (measure::detections(), measure::year()));
         let nulls = measure::nulls(1);
-        let (detections, year) = year.join().expect("it was measured");
+        let (detections, year) = found.join().expect("it was measured");
         (detections, nulls, year)
     })
 });

@@ -167,28 +167,31 @@ pub fn nulls(scale: u32) -> Vec<Null> {
         (1_000_000.0, 1_000, 100.0),
         (10_000_000.0, 2_000, 100.0),
     ] {
-        let name = format!("at random (Poisson), {mean} s apart on average");
-        add(name, keys, days, false, &move |random| nulls::poisson(random, mean, days));
+        for is_phone in [true, false] {
+            let where_from = if is_phone { "phone" } else { "router" };
+            let name = format!("{where_from}: at random (Poisson), {mean} s apart on average");
+            add(name, keys, days, is_phone, &move |random| nulls::poisson(random, mean, days));
+        }
     }
     for (per_day, keys) in [(0.2, 250), (1.0, 80), (4.0, 20), (12.0, 8)] {
         for is_phone in [true, false] {
-            let seen = if is_phone { "seen to be there" } else { "unseen" };
-            let name = format!("a person, {per_day} times a day, {seen}");
+            let where_from = if is_phone { "phone" } else { "router" };
+            let name = format!("{where_from}: a person, {per_day} times a day on average");
             add(name, keys, 100.0, is_phone, &move |random| nulls::person(random, per_day, 100.0));
         }
     }
-    add("a person's daily habit, seen to be there".to_owned(), 100, 100.0, true, &|random| {
+    add("phone: a person's daily habit".to_owned(), 100, 100.0, true, &|random| {
         nulls::habit(random, 100.0)
     });
     for (mean, keys) in [(20_000.0, 5), (200_000.0, 40)] {
-        let name = format!("bursts, {mean} s apart on average");
-        add(name, keys, 100.0, false, &move |random| nulls::bursts(random, mean, 100.0));
+        let name = format!("phone: bursts, {mean} s apart on average");
+        add(name, keys, 100.0, true, &move |random| nulls::bursts(random, mean, 100.0));
     }
     for (scale, keys) in [(3_000.0, 10), (30_000.0, 80)] {
-        let name = format!("heavy tails (Pareto II), scale {scale} s");
-        add(name, keys, 100.0, false, &move |random| nulls::heavy_tails(random, scale, 100.0));
-        let name = format!("heavy tails (log-normal), median {scale} s");
-        add(name, keys, 100.0, false, &move |random| nulls::log_normal(random, scale, 100.0));
+        let name = format!("phone: heavy tails (Pareto II), scale {scale} s");
+        add(name, keys, 100.0, true, &move |random| nulls::heavy_tails(random, scale, 100.0));
+        let name = format!("phone: heavy tails (log-normal), median {scale} s");
+        add(name, keys, 100.0, true, &move |random| nulls::log_normal(random, scale, 100.0));
     }
     all
 }
@@ -205,7 +208,7 @@ fn null(
     let mut random = Random::new(77);
     for _ in 0..keys {
         let mut device = rebooting(days, 7.0, &mut random);
-        device.used = is_phone.then_some(6.0..24.0);
+        device.used = is_phone.then_some(7.0..23.0);
         let mut times = times(&mut random);
         times.retain(|t| device.can_send(*t));
         null.events += times.len();

@@ -34,7 +34,7 @@ fn a_kill_loses_at_most_the_stated_interval() {
         let mut policy = WritePolicy::new(WriteMode::Phone, 0);
         let mut disk = None;
         let before: Vec<f64> = times.into_iter().filter(|t| t - BEGIN < killed).collect();
-        let mut timer = None;
+        let mut alarm = None;
         let mut write = |memory: &mut Memory, policy: &mut WritePolicy, now: u64| {
             let file = store::encode(memory);
             policy.wrote(file.len() as u64, now);
@@ -43,13 +43,13 @@ fn a_kill_loses_at_most_the_stated_interval() {
         };
         for t in &before {
             // The loop wakes when the policy said, and writes.
-            if let Some(due) = timer.take_if(|due| *due <= seconds(*t)) {
+            if let Some(due) = alarm.take_if(|due| *due <= seconds(*t)) {
                 write(&mut alive, &mut policy, due);
             }
             alive.contact(&contact, &device.moment(*t));
-            timer = policy.due_in(alive.has_changed(), seconds(*t)).map(|wait| seconds(*t) + wait);
+            alarm = policy.due_in(alive.has_changed(), seconds(*t)).map(|wait| seconds(*t) + wait);
         }
-        if let Some(due) = timer.take_if(|due| *due <= seconds(BEGIN + killed)) {
+        if let Some(due) = alarm.take_if(|due| *due <= seconds(BEGIN + killed)) {
             write(&mut alive, &mut policy, due);
         }
         let interval = policy.interval_s();

@@ -108,9 +108,10 @@ fn read_line(r: &mut Reader<'_>) -> Option<Timeline> {
         uptime: r.number()?,
         boots: r.number()?,
         reached: [r.number()?, r.number()?],
-        doubt: match r.flag()? {
-            true => Some(Doubt { offset: read_offset(r)?, since_boot_s: r.number()? }),
-            false => None,
+        doubt: if r.flag()? {
+            Some(Doubt { offset: read_offset(r)?, since_boot_s: r.number()? })
+        } else {
+            None
         },
     })
 }

@@ -68,7 +68,9 @@ fn events_before_the_clock_was_set_are_moved_when_it_is() {
     assert_eq!((step.t, step.is_newly_dated), (begun + 300, true));
     let shift = step.shift.expect("the early event is moved");
     let mut moved = [MARCH + 1_000, early.t];
-    moved.iter_mut().for_each(|t| shift.apply(t));
+    for t in &mut moved {
+        shift.apply(t);
+    }
     assert_eq!(moved, [MARCH + 1_000, begun + 50], "only what is of this boot");
 }
 
