@@ -3,7 +3,7 @@
 use super::date::Date;
 use super::moment::Presence;
 use super::ring::{Intervals, Ring};
-use super::timeline::{AFTER_BOOT, Timeline};
+use super::timeline::{AFTER_BOOT, Shift, Timeline};
 
 /// Bins of the histogram of intervals: bin `n` counts those from 2^n to 2^(n+1) seconds, the last
 /// one all from 97 days on.
@@ -203,11 +203,10 @@ impl Key {
         Intervals::of(self.ring.times()).median()
     }
 
-    /// Moves all times for which `change` does so.
-    pub(super) fn change_times(&mut self, mut change: impl FnMut(&mut u32)) {
-        change(&mut self.first);
-        change(&mut self.last);
-        self.ring.change(change);
+    /// Moves all times.
+    pub(super) fn shift(&mut self, shift: Shift) {
+        shift.apply_both(&mut self.first, &mut self.last);
+        self.ring.change(|t| shift.apply(t));
     }
 }
 

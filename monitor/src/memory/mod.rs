@@ -46,7 +46,7 @@ use self::findings::Findings;
 use self::hash::Salt;
 use self::key::{Id, Key, Seen};
 use self::tail::{Tail, TailId};
-use self::timeline::{Step, Timeline};
+use self::timeline::{Shift, Step, Timeline};
 
 /// Bytes of the longest name that is kept; a host name has 253 at most (RFC 1035 section 2.3.4).
 pub const NAME_BYTES_MAX: usize = 256;
@@ -268,7 +268,7 @@ impl Memory {
                 Origin::Installed => step.t,
             };
         } else if let Some(shift) = step.shift {
-            self.change_times(shift);
+            self.shift(shift);
         }
         if step.is_newly_dated {
             self.date(now);
@@ -276,27 +276,23 @@ impl Memory {
         step
     }
 
-    fn change_times(&mut self, shift: timeline::Shift) {
-        let change = |t: &mut u32| shift.apply(t);
-        change(&mut self.begins);
-        change(&mut self.report.begins);
+    fn shift(&mut self, shift: Shift) {
+        shift.apply(&mut self.begins);
+        shift.apply(&mut self.report.begins);
         self.swept = 0;
         for key in self.keys.values_mut() {
-            key.change_times(change);
+            key.shift(shift);
         }
         for rest in self.tail.rests.values_mut() {
-            change(&mut rest.first);
-            change(&mut rest.last);
+            shift.apply_both(&mut rest.first, &mut rest.last);
         }
         for app in self.apps.iter_mut() {
-            change(&mut app.first);
-            change(&mut app.last);
-            change(&mut app.novelty.since);
+            shift.apply_both(&mut app.first, &mut app.last);
+            shift.apply(&mut app.novelty.since);
             app.periods.shift(shift);
         }
         for found in self.findings.found.values_mut() {
-            change(&mut found.first);
-            change(&mut found.last);
+            shift.apply_both(&mut found.first, &mut found.last);
         }
     }
 

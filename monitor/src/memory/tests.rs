@@ -56,16 +56,21 @@ pub(super) struct Made {
     boots: bool,
     is_dated: bool,
     wall_off_s: i64,
+    /// By how much it is told too late, after others.
+    late_s: u32,
     bytes: u32,
 }
 
 pub(super) fn made() -> impl Strategy<Value = Vec<Made>> {
     let wall = prop_oneof![8 => Just(0_i64), 1 => -200_000_000..200_000_000_i64];
     let later = prop_oneof![0_u32..100, 0_u32..10_000, Just(14_400), 0_u32..3_000_000];
-    let one =
-        (0_u8..7, 0_u16..300, any::<bool>(), later, 0_u8..10, any::<bool>(), wall, any::<u32>());
-    let one = one.prop_map(
-        |(app, destination, behaviour, later_s, boots, is_dated, wall_off_s, bytes)| Made {
+    let late = prop_oneof![6 => Just(0_u32), 1 => 0_u32..100, 1 => 0_u32..100_000];
+    let who = (0_u8..7, 0_u16..300, any::<bool>());
+    let when = (later, 0_u8..10, any::<bool>(), wall, late);
+    let one = (who, when, any::<u32>()).prop_map(|(who, when, bytes)| {
+        let (app, destination, behaviour) = who;
+        let (later_s, boots, is_dated, wall_off_s, late_s) = when;
+        Made {
             app,
             destination: destination * u16::from(destination % 3 == 0),
             behaviour,
@@ -73,9 +78,10 @@ pub(super) fn made() -> impl Strategy<Value = Vec<Made>> {
             boots: boots == 0,
             is_dated,
             wall_off_s,
+            late_s,
             bytes,
-        },
-    );
+        }
+    });
     prop::collection::vec(one, 0..400)
 }
 
@@ -117,10 +123,11 @@ impl Player {
     }
 
     fn moment(&self, made: &Made) -> Moment {
-        let wall = i64::from(MARCH) + self.passed_s + made.wall_off_s;
+        let late_s = made.late_s.min(self.boot_s);
+        let wall = i64::from(MARCH) + self.passed_s + made.wall_off_s - i64::from(late_s);
         let presences = [Presence::Unknown, Presence::Away, Presence::Present];
         Moment {
-            boot_ns: u64::from(self.boot_s) * 1_000_000_000,
+            boot_ns: u64::from(self.boot_s - late_s) * 1_000_000_000,
             boot_id: [self.boot; 16],
             unix_ms: made.is_dated.then(|| u64::try_from(wall).unwrap_or(0) * 1_000),
             utc_offset_minutes: 60,

@@ -30,6 +30,16 @@ impl Shift {
             *t = clamp(i64::from(*t) + self.by);
         }
     }
+
+    /// Moves two times of which the first stays the earlier one: what was before a wrong clock is not
+    /// moved with it.
+    pub(super) fn apply_both(self, first: &mut u32, last: &mut u32) {
+        self.apply(first);
+        self.apply(last);
+        if *first > *last {
+            std::mem::swap(first, last);
+        }
+    }
 }
 
 /// What became of the line at a moment.

@@ -8,7 +8,7 @@ use monitor::memory::{
 };
 
 use crate::device::{BEGIN, Clock, DAY, Device, News, Stream, play};
-use crate::documented::{BEHAVIOURS, Behaviour};
+use crate::documented::{self, BEHAVIOURS, Behaviour};
 use crate::nulls;
 use crate::random::Random;
 
@@ -116,6 +116,17 @@ fn runs(behaviour: &Behaviour, is_phone: bool) -> Runs {
         }
     }
     runs
+}
+
+/// Contacts until a timer of 4 hours is found of which one contact in `gap` is missing.
+pub fn regular_with_gaps(seed: u64, gap: u64) -> Option<usize> {
+    let app = AppKey::new("flatpak", "gaps");
+    let mut random = Random::new(seed);
+    let device = Device::steady(20.0);
+    let mut times = documented::every(&device, &mut random, 14_400.0, 0.01);
+    times.retain(|_| random.below(gap) > 0);
+    let news = play(&mut memory(), &device, &[Stream { contact: contact(&app), times }]);
+    news.iter().find(|it| it.finding.kind == Kind::Regular).map(|it| it.contacts)
 }
 
 /// A device that starts anew about every so many days.
