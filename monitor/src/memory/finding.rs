@@ -21,6 +21,11 @@ macro_rules! kinds {
                 }
             }
 
+            /// Whether it is about something that happened once, and not about what goes on.
+            pub const fn is_news(self) -> bool {
+                matches!(self, Self::NewApp | Self::NewCompany | Self::FirstContact)
+            }
+
             /// Its number in the file.
             pub(super) const fn code(self) -> u8 {
                 match self {

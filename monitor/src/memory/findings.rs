@@ -144,8 +144,7 @@ impl Findings {
         while self.found.len() > max {
             let rank = |(at, found): &(&(Kind, Id), &Found)| {
                 let is_active = found.state(at.0, line, t) == State::Active;
-                let is_lasting =
-                    !matches!(at.0, Kind::NewApp | Kind::NewCompany | Kind::FirstContact);
+                let is_lasting = !at.0.is_news();
                 (is_active, is_lasting, found.last)
             };
             let Some(at) = self.found.iter().min_by_key(rank).map(|(at, _)| *at) else { return };

@@ -327,8 +327,6 @@ impl Memory {
         let line = &self.line;
         let keys = &self.keys;
         self.findings.retain(|kind, id, found| {
-            let is_detail = keys.get(&id).is_some_and(|key| key.is_detail);
-            let keep = if is_detail { detail } else { keep };
             keys.contains_key(&id)
                 || kind == Kind::NewApp
                 || line.last - found.last.min(line.last) <= keep

@@ -65,6 +65,10 @@ impl Memory {
         let Some(app) = self.apps.get_mut(id.app) else { return };
         app.other.add(key.sums);
         self.folded = self.folded.saturating_add(1);
+        if key.is_detail {
+            // What was found names the host as well.
+            self.findings.retain(|_, found, _| found != id);
+        }
         if keep_rest && !key.is_detail {
             let app = app.key.clone();
             let rest =
@@ -116,6 +120,22 @@ impl Memory {
             }
             self.apps.remove(slot);
         }
+    }
+}
+
+impl Memory {
+    /// The same without full hosts, whose detail is never written: a device that sleeps could not
+    /// remove it from its disk in time. `None` when there are none.
+    pub(super) fn without_detail(&self) -> Option<Self> {
+        let is_detail = |(id, key): (&Id, &Key)| key.is_detail.then_some(*id);
+        let detail: Vec<Id> = self.keys.iter().filter_map(is_detail).collect();
+        (!detail.is_empty()).then(|| {
+            let mut copy = self.clone();
+            for id in detail {
+                copy.fold(id, false);
+            }
+            copy
+        })
     }
 }
 

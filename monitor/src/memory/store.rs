@@ -18,6 +18,7 @@
 
 mod bytes;
 mod parts;
+mod told;
 
 use std::fmt;
 
@@ -53,10 +54,10 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
-/// The bytes of a memory.
+/// The bytes of a memory, without the detail of full hosts.
 pub fn encode(memory: &Memory) -> Vec<u8> {
     let mut writer = Writer::default();
-    parts::write(&mut writer, memory);
+    parts::write(&mut writer, memory.without_detail().as_ref().unwrap_or(memory));
     let rest = writer.into_bytes();
     let mut file = Vec::with_capacity(HEADER + rest.len());
     file.extend_from_slice(&MAGIC);

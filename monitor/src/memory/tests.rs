@@ -69,7 +69,7 @@ pub(super) fn made() -> impl Strategy<Value = Vec<Made>> {
     let when = (later, 0_u8..10, any::<bool>(), wall, late);
     let one = (who, when, any::<u32>()).prop_map(|(who, when, bytes)| {
         let (app, destination, behaviour) = who;
-        let (later_s, boots, is_dated, wall_off_s, late_s) = when;
+        let (later_s, boots, is_dated, wall_off_s, told_late_s) = when;
         Made {
             app,
             destination: destination * u16::from(destination % 3 == 0),
@@ -78,7 +78,7 @@ pub(super) fn made() -> impl Strategy<Value = Vec<Made>> {
             boots: boots == 0,
             is_dated,
             wall_off_s,
-            late_s,
+            late_s: told_late_s,
             bytes,
         }
     });
@@ -466,13 +466,21 @@ fn keys_are_kept_for_100_days_and_full_hosts_for_one() {
     let mut memory = large();
     let app = AppKey::new("service", "app");
     memory.contact(&contact(&app, "domain.example"), &at(0));
-    let host = Contact { is_detail: true, ..contact(&app, "host.domain.example") };
+    let host = Contact {
+        is_detail: true,
+        behaviour: Some("known"),
+        ..contact(&app, "host.domain.example")
+    };
     memory.contact(&host, &at(0));
+    assert!(!memory.findings(&at(0)).is_empty());
+    let written = String::from_utf8_lossy(&store::encode(&memory)).into_owned();
+    assert!(written.contains("domain.example") && !written.contains("host."), "never on disk");
     let names = |memory: &Memory| {
         memory.keys().map(|key| key.destination.to_owned()).collect::<Vec<_>>().join(" ")
     };
     memory.contact(&contact(&app, "tick.example"), &at(2 * DAY));
     assert!(!names(&memory).contains("host.domain"));
+    assert!(memory.findings(&at(2 * DAY)).is_empty(), "what was found goes with it");
     memory.contact(&contact(&app, "tick.example"), &at(99 * DAY));
     assert!(names(&memory).contains("domain.example"));
     memory.contact(&contact(&app, "tick.example"), &at(101 * DAY));

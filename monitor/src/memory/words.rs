@@ -9,7 +9,22 @@ impl Finding {
     /// The finding as a sentence without its subject: the app and the destination stand beside it.
     pub fn sentence(&self) -> String {
         let evidence = &self.evidence;
-        let what = match self.kind {
+        let mut text = self.claim();
+        if !self.kind.is_news() {
+            let bytes = evidence.tx_bytes.saturating_add(evidence.rx_bytes);
+            // Writing to a string cannot fail.
+            let _ = write!(text, ", {} in all", volume(bytes));
+        }
+        text.push_str(presence(evidence));
+        if self.state == State::Faded && !self.kind.is_news() {
+            text.push_str("; not seen lately");
+        }
+        text
+    }
+
+    fn claim(&self) -> String {
+        let evidence = &self.evidence;
+        match self.kind {
             Kind::Documented => {
                 let id = self.behaviour.as_deref().unwrap_or_default();
                 format!("contact of a kind documented as `{id}`, {}", contacts(evidence.contacts))
@@ -63,20 +78,7 @@ impl Finding {
                     share(evidence, "months")
                 ),
             },
-        };
-        let mut text = what;
-        if !matches!(self.kind, Kind::NewApp | Kind::NewCompany | Kind::FirstContact) {
-            let bytes = evidence.tx_bytes.saturating_add(evidence.rx_bytes);
-            // Writing to a string cannot fail.
-            let _ = write!(text, ", {} in all", volume(bytes));
         }
-        text.push_str(presence(evidence));
-        if self.state == State::Faded
-            && !matches!(self.kind, Kind::NewApp | Kind::NewCompany | Kind::FirstContact)
-        {
-            text.push_str("; not seen lately");
-        }
-        text
     }
 }
 

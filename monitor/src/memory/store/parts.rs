@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::bytes::{Reader, Writer};
+use super::told::{read_findings, read_report, write_findings, write_report};
 use crate::memory::app::{App, Apps, COMPANIES_MAX, Novelty, OTHER};
-use crate::memory::finding::{Evidence, Kind};
-use crate::memory::findings::{Findings, Found};
 use crate::memory::hash::Salt;
 use crate::memory::key::{INTERVAL_BINS, Id, Key, Masks, Streak, Sums};
 use crate::memory::periods::{DAYS_MAX, HOURS_MAX, MONTHS_MAX, Period, Periods};
 use crate::memory::ring::{EVENTS_MAX, Ring};
-use crate::memory::sealed::{LINES_MAX, Line, Origin, Report};
 use crate::memory::tail::{Rest, Tail, TailId};
 use crate::memory::timeline::{Doubt, Timeline};
 use crate::memory::{AppKey, Limits, Memory, Retention};
@@ -116,35 +114,35 @@ fn read_line(r: &mut Reader<'_>) -> Option<Timeline> {
     })
 }
 
-fn write_sums(w: &mut Writer, sums: Sums) {
+pub(super) fn write_sums(w: &mut Writer, sums: Sums) {
     w.number(sums.contacts);
     w.number(sums.tx_bytes);
     w.number(sums.rx_bytes);
 }
 
-fn read_sums(r: &mut Reader<'_>) -> Option<Sums> {
+pub(super) fn read_sums(r: &mut Reader<'_>) -> Option<Sums> {
     Some(Sums { contacts: r.number()?, tx_bytes: r.number()?, rx_bytes: r.number()? })
 }
 
 /// A text that may be missing: then it is empty.
-struct Maybe {
-    text: Option<Box<str>>,
+pub(super) struct Maybe {
+    pub(super) text: Option<Box<str>>,
 }
 
-fn write_maybe(w: &mut Writer, text: Option<&str>) {
+pub(super) fn write_maybe(w: &mut Writer, text: Option<&str>) {
     w.text(text.unwrap_or_default());
 }
 
-fn read_maybe(r: &mut Reader<'_>) -> Option<Maybe> {
+pub(super) fn read_maybe(r: &mut Reader<'_>) -> Option<Maybe> {
     r.text().map(|text| Maybe { text: Some(text).filter(|text| !text.is_empty()) })
 }
 
-fn write_app_key(w: &mut Writer, key: &AppKey) {
+pub(super) fn write_app_key(w: &mut Writer, key: &AppKey) {
     w.text(&key.kind);
     w.text(&key.id);
 }
 
-fn read_app_key(r: &mut Reader<'_>) -> Option<AppKey> {
+pub(super) fn read_app_key(r: &mut Reader<'_>) -> Option<AppKey> {
     Some(AppKey { kind: r.text()?, id: r.text()? })
 }
 
@@ -337,107 +335,4 @@ fn read_tail(r: &mut Reader<'_>) -> Option<Tail> {
         Some((id, Rest { first: word()?, last: word()?, count: word()?, days: word()? }))
     })?;
     Some(Tail { rests: rests.into_iter().collect(), dropped })
-}
-
-fn write_findings(w: &mut Writer, findings: &Findings) {
-    w.number(findings.dropped);
-    w.length(findings.found.len());
-    for ((kind, id), found) in &findings.found {
-        w.byte(kind.code());
-        w.number(id.app);
-        w.raw(&id.name.to_le_bytes());
-        w.text(&found.destination);
-        write_maybe(w, found.behaviour.as_deref());
-        write_maybe(w, found.company.as_deref());
-        w.number(found.first);
-        w.number(found.last);
-        w.number(found.last_uptime);
-        let evidence = &found.evidence;
-        for value in [evidence.period_s, evidence.seen, evidence.possible, evidence.known_s] {
-            w.number(value);
-        }
-        let Evidence { contacts, tx_bytes, rx_bytes, .. } = *evidence;
-        write_sums(w, Sums { contacts, tx_bytes, rx_bytes });
-        w.number(evidence.present);
-        w.number(evidence.away);
-        w.byte(evidence.day);
-        w.byte(evidence.hour_1);
-        w.number(evidence.after_boot_s.0);
-        w.number(evidence.after_boot_s.1);
-    }
-}
-
-fn read_findings(r: &mut Reader<'_>) -> Option<Findings> {
-    let dropped = r.number()?;
-    let found = r.list(|r| {
-        let kind = Kind::of(r.byte()?)?;
-        let id = Id { app: r.number()?, name: u64::from_le_bytes(r.raw()?) };
-        Some(((kind, id), read_found(r)?))
-    })?;
-    Some(Findings { found: found.into_iter().collect(), dropped, ..Findings::default() })
-}
-
-fn read_found(r: &mut Reader<'_>) -> Option<Found> {
-    Some(Found {
-        destination: r.text()?,
-        behaviour: read_maybe(r)?.text,
-        company: read_maybe(r)?.text,
-        first: r.number()?,
-        last: r.number()?,
-        last_uptime: r.number()?,
-        evidence: Evidence {
-            period_s: r.number()?,
-            seen: r.number()?,
-            possible: r.number()?,
-            known_s: r.number()?,
-            contacts: r.number()?,
-            tx_bytes: r.number()?,
-            rx_bytes: r.number()?,
-            present: r.number()?,
-            away: r.number()?,
-            day: r.byte().filter(|day| *day <= 31)?,
-            hour_1: r.byte().filter(|hour| *hour <= 24)?,
-            after_boot_s: (r.number()?, r.number()?),
-        },
-    })
-}
-
-fn write_report(w: &mut Writer, report: &Report) {
-    w.flag(report.origin == Origin::FirstBoot);
-    w.flag(report.is_sealed);
-    w.number(report.begins);
-    write_sums(w, report.other);
-    w.length(report.lines.len());
-    for line in &report.lines {
-        write_app_key(w, &line.app);
-        w.text(&line.destination);
-        write_maybe(w, line.behaviour.as_deref());
-        write_sums(w, line.sums);
-        w.number(line.first_s);
-        w.number(line.last_s);
-    }
-}
-
-fn read_report(r: &mut Reader<'_>) -> Option<Report> {
-    Some(Report {
-        origin: if r.flag()? { Origin::FirstBoot } else { Origin::Installed },
-        is_sealed: r.flag()?,
-        begins: r.number()?,
-        other: read_sums(r)?,
-        lines: {
-            let lines = r.list(read_report_line)?;
-            Some(lines).filter(|lines| lines.len() <= LINES_MAX)?
-        },
-    })
-}
-
-fn read_report_line(r: &mut Reader<'_>) -> Option<Line> {
-    Some(Line {
-        app: read_app_key(r)?,
-        destination: r.text()?,
-        behaviour: read_maybe(r)?.text,
-        sums: read_sums(r)?,
-        first_s: r.number()?,
-        last_s: r.number()?,
-    })
 }
