@@ -206,7 +206,7 @@ mod tests {
             "sent 1.50 kB, received 0 B, 1 connection, first 2m ago, last 1m ago",
             "company: OnePlus; scope: internet; name from: dns, tls_sni (other names would do as well)",
             "behaviour: oneplus-device-manager",
-            "documented as",
+            "ocumented as",
             "evil",
         ] {
             assert!(page.contains(said), "{said:?} is not in:\n{page}");
