@@ -111,6 +111,22 @@ config! {
     /// Seconds until the kernel's counters are fetched even though nobody asks for them.
     drain_interval_seconds: u32 = 60_u32, Accepts::Number(1, 3_600);
 
+    /// Directory for what is remembered beyond this run: since when and how often apps were in contact with
+    /// whom. Empty: it is forgotten when the agent ends.
+    state_dir: PathBuf = "/var/lib/sortie", Accepts::DirectoryOrNothing;
+
+    /// How often that is written: at most every 15 minutes while there is traffic (`phone`), or once a day
+    /// (`router`); both when the agent ends as well.
+    write_mode: WriteMode = WriteMode::Phone, Accepts::OneOf(WriteMode::NAMES);
+
+    /// Pairs of app and destination that are remembered, each in about 300 bytes.
+    remembered_max: u32 = 2_000_u32, Accepts::Number(16, 20_000);
+
+    /// A program and its arguments, run for each new finding with the finding as a further argument. It is
+    /// no shell line.
+    /// Empty: nobody is notified.
+    notify_command: Vec<String> = [], Accepts::Texts;
+
     /// Where the cgroup2 file system is mounted.
     /// Empty: it is looked up, and mounted where it is missing.
     cgroup_root: PathBuf = "", Accepts::DirectoryOrNothing;
@@ -242,6 +258,21 @@ impl Detail {
             Self::Hosts => Level::Hosts,
         }
     }
+}
+
+/// How often what is remembered is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WriteMode {
+    /// At most every 15 minutes.
+    Phone,
+    /// Once a day.
+    Router,
+}
+
+impl WriteMode {
+    /// The words the configuration has for them.
+    pub const NAMES: &[&str] = &["phone", "router"];
 }
 
 /// Reads the configuration.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use monitor::cli::args::{Args, Command};
-use monitor::cli::{self, app, apps, args, check, help, top};
+use monitor::cli::{self, app, apps, args, check, findings, forget, help, top};
 use monitor::failure::Failure;
 use monitor::kernel::loader;
 use monitor::{config, daemon};
@@ -41,6 +41,8 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Top(options) => top::run(&load()?, options),
         Command::Apps(options) => apps::run(&load()?, options),
         Command::App(options) => app::run(&load()?, &options),
+        Command::Findings(options) => findings::run(&load()?, options),
+        Command::Forget(options) => forget::run(&load()?, &options),
         Command::Help(topic) => cli::print(&help::text(topic)),
         Command::Version => cli::print(help::VERSION),
     }

@@ -16,9 +16,12 @@ use std::sync::Arc;
 use monitor::event::{Protocol, Scope, Volume};
 use monitor::export::Snapshot;
 use monitor::export::metrics::{self, Label, METRICS, Metric, SERIES_PER_APP, Type};
-use monitor::export::snapshot::{AppRow, ClassRow, DestinationRow, Health, InterfaceRow, ShareRow};
+use monitor::export::snapshot::{
+    AppRow, ClassRow, DestinationRow, Health, InterfaceRow, MemoryRow, ShareRow,
+};
 use monitor::identity::{App, Identity, Kind, Rung, UnknownReason};
 use monitor::ledger::{Destination, Sources, Totals};
+use monitor::memory::{AppKey, Contact, Limits, Memory, Moment, Origin, Retention, Sums};
 use monitor::naming::catalogue::BehaviourId;
 use monitor::naming::namer::Tally;
 use monitor::naming::{Place, Reason, Source, company};
@@ -252,6 +255,7 @@ fn snapshot() -> Snapshot {
         taken_unix_ms: 1_700_000_200_000,
         apps,
         shares: shares(),
+        memory: Some(memory()),
         interfaces: interfaces(),
         health: health(),
     }
@@ -298,6 +302,40 @@ fn destinations(classes: &[ClassRow]) -> Vec<DestinationRow> {
         to(Place::Local, "", None),
         other,
     ]
+}
+
+/// What a memory says after a regular contact.
+fn memory() -> MemoryRow {
+    let salt = [7; 16];
+    let mut memory = Memory::new(Limits::default(), Retention::default(), salt, Origin::Installed);
+    let app = AppKey::new("service", "beacon");
+    let moment = |hour: u64| Moment {
+        boot_ns: hour * 3_600_000_000_000,
+        boot_id: [1; 16],
+        unix_ms: Some(1_700_000_000_000 + hour * 3_600_000),
+        ..Moment::default()
+    };
+    for hour in 0..400 {
+        memory.contact(
+            &Contact {
+                app: &app,
+                destination: "example.org",
+                behaviour: None,
+                company: None,
+                is_benign: false,
+                is_detail: false,
+                sums: Sums { contacts: 1, tx_bytes: 100, rx_bytes: 50 },
+                resolution_s: 0,
+            },
+            &moment(hour),
+        );
+    }
+    let now = moment(400);
+    MemoryRow {
+        findings: memory.findings(&now),
+        active: memory.active_findings(&now).collect(),
+        health: memory.health(),
+    }
 }
 
 fn shares() -> Vec<ShareRow> {

@@ -24,6 +24,7 @@ pub struct Plan {
     runtime: Option<PathBuf>,
     namespace: Option<Namespace>,
     object: Option<PathBuf>,
+    state: Option<PathBuf>,
     wrapper: Vec<String>,
     program: Option<PathBuf>,
 }
@@ -43,6 +44,11 @@ impl Plan {
     pub fn with_setting(mut self, line: &str) -> Self {
         self.settings.push(line.to_owned());
         self
+    }
+
+    /// Remembers in this directory; else nowhere.
+    pub fn remembering(self, directory: PathBuf) -> Self {
+        Self { state: Some(directory), ..self }
     }
 
     /// In a network namespace, whose interfaces it then watches.
@@ -76,7 +82,11 @@ impl Plan {
         let listen = self.listen.as_deref().unwrap_or("127.0.0.1:0");
         let own = self.scratch.path().join("run");
         let runtime = self.runtime.as_ref().unwrap_or(&own);
-        let mut text = format!("listen = {listen:?}\nruntime_dir = \"{}\"\n", runtime.display());
+        let state = self.state.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let mut text = format!(
+            "listen = {listen:?}\nruntime_dir = \"{}\"\nstate_dir = {state:?}\n",
+            runtime.display()
+        );
         for line in &self.settings {
             text.push_str(line);
             text.push('\n');
@@ -228,6 +238,19 @@ impl Agent {
     pub fn app_page(&self, app: &App) -> String {
         let page = Launch::new(program::sortie()).arg("app").arg(&app.id).arg("--all");
         page.arg("--config").arg(self.config()).succeed("")
+    }
+
+    /// What `sortie findings --json` prints.
+    pub fn findings(&self) -> Value {
+        let findings = Launch::new(program::sortie()).words("findings --json --all --config");
+        let text = findings.arg(self.config()).succeed("");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// What `sortie forget` prints.
+    pub fn forget(&self, words: &str) -> String {
+        let forget = Launch::new(program::sortie()).words("forget").words(words);
+        forget.arg("--config").arg(self.config()).succeed("")
     }
 
     /// Stops it where it is.

@@ -189,6 +189,8 @@ impl Agent {
     fn record(&mut self, slot: Slot, socket: &Socket, traffic: &Traffic, ifindex: u32, now: Now) {
         let contact = self.contact(slot, socket.cookie, traffic, now);
         self.ledger.record(slot, &contact, now.boot_ns);
+        let is_opening = contact.totals.connections + contact.totals.accepted > 0;
+        self.remember(slot, &contact, is_opening, now);
         let local = match socket.owner {
             Some(owner) => owner.netns == self.own_netns,
             None => self.flows.app(socket.cookie).is_none_or(|(_, local)| local),

@@ -4,6 +4,7 @@
 mod attribution;
 mod drain;
 mod names;
+mod remember;
 mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,8 +17,10 @@ use crate::event::{Datagram, Flow, Owner, Sample, Settled, Volume};
 use crate::identity::processes::Question;
 use crate::identity::{DesktopIndex, Processes};
 use crate::kernel::ProcessFacts;
+use crate::kernel::calendar::Calendar;
 use crate::kernel::interfaces::InterfaceCounters;
 use crate::ledger::{FlowBook, Ledger, Limits};
+use crate::memory::Memory;
 use crate::naming::{Heard, Level, Namer};
 
 use self::attribution::Pending;
@@ -58,6 +61,8 @@ pub enum Input<'a> {
     SocketsFound(Option<SocketList>),
     /// The desktop apps that are installed.
     Desktop(DesktopIndex),
+    /// What day it is, and which boot.
+    Calendar(Calendar),
     /// The interfaces' counters.
     Interfaces(Vec<InterfaceCounters>),
 }
@@ -111,6 +116,11 @@ pub struct Agent {
     namer: Namer,
     /// What samples told of processes that are not known yet.
     unheard: Vec<(Owner, Heard)>,
+    memory: Option<Memory>,
+    calendar: Calendar,
+    /// When the last look at the tables began, in nanoseconds since boot.
+    looked_ns: u64,
+    looks_ns: u64,
     shares: Shares,
     /// Sockets older than the programs, or the kernel's own; as of the last look.
     holders: Holders,
@@ -152,6 +162,10 @@ impl Agent {
             ledger: Ledger::new(limits),
             namer: Namer::new(level),
             unheard: Vec::new(),
+            memory: None,
+            calendar: Calendar::default(),
+            looked_ns: 0,
+            looks_ns: 0,
             shares: Shares::new(),
             holders: Holders::new(),
             has_sock_diag: true,
@@ -182,7 +196,11 @@ impl Agent {
             Input::Sample(sample) => self.sample(&sample),
             Input::BadRecord(DecodeError::Truncated) => self.records_truncated += 1,
             Input::BadRecord(DecodeError::UnknownKind(_)) => self.records_unknown += 1,
-            Input::DrainBegins { epoch, pressure } => self.drain_begins(epoch, pressure),
+            Input::DrainBegins { epoch, pressure } => {
+                self.looked_ns = self.looks_ns;
+                self.looks_ns = now.boot_ns;
+                self.drain_begins(epoch, pressure);
+            }
             Input::Settled(settled) => self.settled(&settled, now),
             Input::Socket(lanes) => self.socket(lanes, now),
             Input::Peer(lanes) => self.peer(lanes, now),
@@ -199,6 +217,7 @@ impl Agent {
             }
             Input::SocketsFound(holders) => self.sockets_found(holders, now),
             Input::Desktop(index) => self.desktop = index,
+            Input::Calendar(calendar) => self.calendar = calendar,
             Input::Interfaces(interfaces) => {
                 self.baseline.get_or_insert_with(|| interfaces.clone());
                 self.interfaces = interfaces;

@@ -19,6 +19,7 @@ impl Agent {
             .entries()
             .iter()
             .enumerate()
+            .filter(|(_, entry)| !entry.is_empty())
             .map(|(arrival, entry)| app_row(entry, arrival as u64, now))
             .collect();
         apps.sort_by(|a, b| a.identity.app.cmp(&b.identity.app));
@@ -34,6 +35,7 @@ impl Agent {
             taken_unix_ms: now.unix_ms,
             apps,
             shares: shares.collect(),
+            memory: self.memory_row(now),
             interfaces: self.interface_rows(),
             health: Health {
                 records_truncated: self.records_truncated,

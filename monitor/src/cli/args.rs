@@ -37,6 +37,10 @@ pub enum Command {
     Apps(Apps),
     /// `sortie app`: print where one app goes.
     App(App),
+    /// `sortie findings`: print what is regular, new or documented.
+    Findings(Findings),
+    /// `sortie forget`: remove what is remembered.
+    Forget(Forget),
     /// `sortie check`: say what this kernel offers.
     Check(Check),
     /// `sortie help`, `--help`, or nothing at all.
@@ -87,6 +91,28 @@ pub struct App {
     pub all: bool,
 }
 
+/// Options of `sortie findings`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Print JSON instead of text.
+    pub json: bool,
+    /// Also what faded.
+    pub all: bool,
+}
+
+/// What `sortie forget` is to forget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// An app, by its id.
+    App(String),
+    /// A device behind a router.
+    Device(String),
+    /// A destination, as it is shown.
+    Destination(String),
+    /// Everything.
+    All,
+}
+
 /// Options of `sortie check`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Check {
@@ -120,13 +146,18 @@ pub enum Verb {
     Apps,
     /// `sortie app`
     App,
+    /// `sortie findings`
+    Findings,
+    /// `sortie forget`
+    Forget,
     /// `sortie check`
     Check,
 }
 
 impl Verb {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Run, Self::Top, Self::Apps, Self::App, Self::Check];
+    pub const ALL: [Self; 7] =
+        [Self::Run, Self::Top, Self::Apps, Self::App, Self::Findings, Self::Forget, Self::Check];
 
     /// The word to type.
     pub const fn name(self) -> &'static str {
@@ -135,6 +166,8 @@ impl Verb {
             Self::Top => "top",
             Self::Apps => "apps",
             Self::App => "app",
+            Self::Findings => "findings",
+            Self::Forget => "forget",
             Self::Check => "check",
         }
     }
@@ -188,6 +221,7 @@ struct Typed {
     config: Option<PathBuf>,
     ebpf_object: Option<PathBuf>,
     name: Option<String>,
+    forget: Option<Forget>,
     interval_seconds: Option<u32>,
     once: bool,
     destinations: bool,
@@ -202,6 +236,9 @@ impl Typed {
             "config" => self.config = Some(value()?.into()),
             "ebpf-object" => self.ebpf_object = Some(value()?.into()),
             "interval" => self.interval_seconds = Some(interval(&value()?.to_string_lossy())?),
+            "app" => self.forget_one(Forget::App, &value()?)?,
+            "device" => self.forget_one(Forget::Device, &value()?)?,
+            "destination" => self.forget_one(Forget::Destination, &value()?)?,
             "once" => self.once = true,
             "destinations" => self.destinations = true,
             "all" => self.all = true,
@@ -209,6 +246,18 @@ impl Typed {
             // A test holds that the table has no other.
             _ => {}
         }
+        Ok(())
+    }
+
+    fn forget_one(&mut self, what: fn(String) -> Forget, name: &OsString) -> Result<(), Failure> {
+        let name = name.to_string_lossy().into_owned();
+        let is_odd = name.is_empty() || name.contains(char::is_control) || self.forget.is_some();
+        if is_odd {
+            let hint =
+                "`sortie forget` takes one of --app, --destination, --device and --all, once";
+            return Err(Failure::Usage(hint.to_owned()));
+        }
+        self.forget = Some(what(name));
         Ok(())
     }
 
@@ -239,6 +288,16 @@ impl Typed {
                 })?,
                 json: self.json,
                 all: self.all,
+            }),
+            Some(Verb::Findings) => Command::Findings(Findings { json: self.json, all: self.all }),
+            Some(Verb::Forget) => Command::Forget(match (self.forget, self.all) {
+                (Some(what), false) => what,
+                (None, true) => Forget::All,
+                _ => {
+                    let hint = "`sortie forget` takes one of --app, --destination, --device and \
+                                --all, once";
+                    return Err(Failure::Usage(hint.to_owned()));
+                }
             }),
             Some(Verb::Check) => Command::Check(Check { json: self.json }),
         };

@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use crate::config::Config;
 use crate::export::json::Document;
+use crate::export::remembered::Past;
 use crate::failure::Failure;
 
 /// The name of the socket in the runtime directory.
@@ -34,14 +35,40 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// When no agent runs, when the user may not ask it, and when it does not answer in 10 s with a
 /// document of at most 64 MiB that this version can read.
 pub fn snapshot(config: &Config) -> Result<Document, Failure> {
-    let path = config.runtime_dir.join(SOCKET_NAME);
-    let deadline = Instant::now() + PATIENCE;
-    let mut stream = open(&path).map_err(|error| refused(error, &path, config))?;
-    let answer = (stream.write_all(QUESTION)).and_then(|()| read(&mut stream, deadline));
-    let what = || format!("cannot read the agent's answer at {}", path.display());
-    let answer = answer.map_err(|error| Failure::io(what(), error))?;
+    let answer = ask(config, QUESTION)?;
+    let what = || format!("cannot read the agent's answer at {}", socket(config).display());
     Document::from_json(&answer)
         .map_err(|error| Failure::io(what(), io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+/// Asks the running agent for what it remembers.
+///
+/// # Errors
+///
+/// As [`snapshot`].
+pub fn past(config: &Config) -> Result<Past, Failure> {
+    let answer = ask(config, b"past\n")?;
+    let what = || format!("cannot read the agent's answer at {}", socket(config).display());
+    serde_json::from_slice(&answer)
+        .map_err(|error| Failure::io(what(), io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+fn socket(config: &Config) -> std::path::PathBuf {
+    config.runtime_dir.join(SOCKET_NAME)
+}
+
+/// Sends a line to the running agent and gives what it answers.
+///
+/// # Errors
+///
+/// When no agent runs, when the user may not ask it, and when it does not answer in 10 s.
+pub fn ask(config: &Config, question: &[u8]) -> Result<Vec<u8>, Failure> {
+    let path = socket(config);
+    let deadline = Instant::now() + PATIENCE;
+    let mut stream = open(&path).map_err(|error| refused(error, &path, config))?;
+    let answer = (stream.write_all(question)).and_then(|()| read(&mut stream, deadline));
+    let what = || format!("cannot read the agent's answer at {}", path.display());
+    answer.map_err(|error| Failure::io(what(), error))
 }
 
 /// Connects. `UnixStream::connect` would wait without end for an agent that no longer accepts.

@@ -17,12 +17,14 @@ nothing itself.
 
 const COMMANDS: &str = "\
 Commands:
-  run    Watch, until stopped (needs root)
-  top    Show what apps send and receive, live
-  apps   Print what apps have sent and received so far
-  app    Print where one app goes, and what is documented about that
-  check  Say what this kernel offers, and what is lost without it
-  help   Explain a command or a topic: config, exit-codes
+  run       Watch, until stopped (needs root)
+  top       Show what apps send and receive, live
+  apps      Print what apps have sent and received so far
+  app       Print where one app goes, and what is documented about that
+  findings  Print what is regular, new or documented
+  forget    Remove what is remembered, from the disk as well
+  check     Say what this kernel offers, and what is lost without it
+  help      Explain a command or a topic: config, exit-codes
 ";
 
 const FIRST_STEPS: &str = "\
@@ -90,6 +92,18 @@ behind each, what the name was found by, since when, and what is documented
 about it. NAME is the id or the name of the app, or a part of either.
 "
         }
+        Verb::Findings => {
+            "\
+Prints what was noticed over time: documented behaviours, apps and destinations
+that are new, and what comes at regular times. It states what was seen, not why.
+"
+        }
+        Verb::Forget => {
+            "\
+Makes the running agent forget an app, a destination, a device or everything, at
+once and on the disk. What goes on afterwards is recorded anew. Needs root.
+"
+        }
         Verb::Check => {
             "\
 Tries what this kernel offers, hook by hook: since which version it is there,
@@ -126,7 +140,7 @@ A destination that has none is (unnamed:REASON): inbound, lost, ech, doh,
 no_sni, before_start, early or no_dns_seen; METRICS.md explains them.
 "
         }
-        Verb::Run | Verb::Check => "",
+        Verb::Run | Verb::Findings | Verb::Forget | Verb::Check => "",
     }
 }
 

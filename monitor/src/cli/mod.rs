@@ -5,6 +5,8 @@ pub mod apps;
 pub mod args;
 pub mod check;
 pub mod client;
+pub mod findings;
+pub mod forget;
 pub mod help;
 mod screen;
 pub mod top;

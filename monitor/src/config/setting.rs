@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Detail, LogLevel};
+use super::{Detail, LogLevel, WriteMode};
 
 /// What can be checked of a value.
 pub(super) enum Value<'a> {
@@ -54,6 +54,12 @@ impl Setting for PathBuf {
 }
 
 impl Setting for Detail {
+    fn to_toml(&self) -> String {
+        format!("\"{}\"", format!("{self:?}").to_lowercase())
+    }
+}
+
+impl Setting for WriteMode {
     fn to_toml(&self) -> String {
         format!("\"{}\"", format!("{self:?}").to_lowercase())
     }

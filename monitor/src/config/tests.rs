@@ -42,6 +42,10 @@ fn every_key_is_read() {
         destination_series_max = 7
         series_max = 100
         drain_interval_seconds = 3600
+        state_dir = ""
+        write_mode = "router"
+        remembered_max = 16
+        notify_command = ["true"]
         cgroup_root = "/sys/fs/cgroup/unified"
         log_level = "debug"
     "#;

@@ -5,6 +5,7 @@ mod control;
 pub mod keep;
 mod listeners;
 mod log;
+mod memory;
 mod place;
 mod refusal;
 mod shore;
@@ -24,6 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::control::Wish;
 use self::place::Place;
 use self::shore::Shore;
 use crate::config::Config;
@@ -79,11 +81,13 @@ async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<
     let samples = shore.samples_fd().and_then(readable).map_err(waiting)?;
 
     let (source, asks) = mpsc::channel(ASKS_MAX);
+    let (wisher, wishes) = mpsc::channel(ASKS_MAX);
     let mut tasks = tokio::task::JoinSet::new();
-    announce(config, listener, control, &source, &mut tasks)?;
-    drop(source);
+    announce(config, listener, control, (&source, &wisher), &mut tasks)?;
+    drop((source, wisher));
     let interval = Duration::from_secs(config.drain_interval_seconds.into());
-    watch(Watch { shore, wake: None, latest: None, interval }, ring, samples, asks, end).await
+    let watched = Watch { shore, wake: None, write: None, latest: None, interval };
+    watch(watched, Ears { ring, samples, asks, wishes }, end).await
 }
 
 #[expect(deprecated, reason = "as above: the descriptor stays open with it")]
@@ -115,16 +119,18 @@ impl Signals {
     }
 }
 
-/// Waits for whatever comes next, until a signal says that it is enough.
-async fn watch(
-    mut watch: Watch,
-    mut ring: AsyncFd<RingBuf<MapData>>,
+/// What is waited for.
+struct Ears {
+    ring: AsyncFd<RingBuf<MapData>>,
     samples: AsyncFd<OwnedFd>,
-    mut asks: mpsc::Receiver<Ask>,
-    mut end: Signals,
-) -> Result<(), Failure> {
+    asks: mpsc::Receiver<Ask>,
+    wishes: mpsc::Receiver<Wish>,
+}
+
+/// Waits for whatever comes next, until a signal says that it is enough.
+async fn watch(mut watch: Watch, mut ears: Ears, mut end: Signals) -> Result<(), Failure> {
     loop {
-        let wake = watch.wake;
+        let wake = [watch.wake, watch.write].into_iter().flatten().min();
         let due = async {
             match wake {
                 Some(wake) => tokio::time::sleep_until(wake).await,
@@ -134,22 +140,24 @@ async fn watch(
         tokio::select! {
             // The kernel first: a process may be gone in a millisecond.
             biased;
-            ready = ring.readable_mut() => {
+            ready = ears.ring.readable_mut() => {
                 let mut ready = ready.map_err(waiting)?;
                 let heard = read_ring(&mut watch.shore, ready.get_inner_mut());
                 ready.clear_ready();
                 watch.heard(heard);
             }
             () = end.any() => break,
-            ready = samples.readable() => {
+            ready = ears.samples.readable() => {
                 ready.map_err(waiting)?.clear_ready();
                 watch.shore.read_samples();
             }
-            Some(ask) = asks.recv() => watch.answer(ask),
+            Some(ask) = ears.asks.recv() => watch.answer(ask),
+            Some(wish) = ears.wishes.recv() => watch.grant(wish),
             () = due => watch.due(),
         }
     }
     watch.shore.drain(false);
+    watch.shore.write_memory();
     place::say(&format!("stopping; {}", summary(&watch.shore.snapshot())));
     Ok(())
 }
@@ -159,6 +167,8 @@ struct Watch {
     shore: Shore,
     /// When to look at the tables unasked; never while nothing happens.
     wake: Option<Instant>,
+    /// When to write what is remembered; never while nothing changes.
+    write: Option<Instant>,
     latest: Option<(Instant, Arc<Snapshot>)>,
     interval: Duration,
 }
@@ -180,9 +190,7 @@ impl Watch {
         let snapshot = match &self.latest {
             Some((taken, snapshot)) if taken.elapsed() < FRESH => Arc::clone(snapshot),
             _ => {
-                if self.shore.drain(false) {
-                    self.wake_in(self.interval);
-                }
+                self.look();
                 let snapshot = Arc::new(self.shore.snapshot());
                 self.latest = Some((Instant::now(), Arc::clone(&snapshot)));
                 snapshot
@@ -193,10 +201,37 @@ impl Watch {
     }
 
     fn due(&mut self) {
+        if self.write.is_some_and(|write| write <= Instant::now()) {
+            self.shore.write_memory();
+            self.write = None;
+            if self.wake.is_none_or(|wake| wake > Instant::now()) {
+                return;
+            }
+        }
         self.latest = None;
         self.wake = None;
+        self.look();
+    }
+
+    /// Looks at the tables, and comes back while that brings anything.
+    fn look(&mut self) {
         if self.shore.drain(false) {
             self.wake_in(self.interval);
+        }
+        if self.write.is_none() {
+            self.write = self.shore.write_due().map(|due| Instant::now() + due);
+        }
+    }
+
+    fn grant(&mut self, wish: Wish) {
+        self.latest = None;
+        self.look();
+        // Nobody may be waiting any more.
+        match wish {
+            Wish::Past(reply) => drop(reply.send(self.shore.past())),
+            Wish::Forget(what, reply) => {
+                drop(reply.send(self.shore.forget(what.as_forget())));
+            }
         }
     }
 
@@ -227,7 +262,7 @@ fn announce(
     config: &Config,
     listener: Option<TcpListener>,
     control: UnixListener,
-    source: &mpsc::Sender<Ask>,
+    (source, wisher): (&mpsc::Sender<Ask>, &mpsc::Sender<Wish>),
     tasks: &mut tokio::task::JoinSet<Infallible>,
 ) -> Result<(), Failure> {
     let mut line = "ready".to_owned();
@@ -244,7 +279,7 @@ fn announce(
         tasks.spawn(http::serve(listener, site));
         line = format!("{line}, metrics at http://{bound}/metrics");
     }
-    tasks.spawn(control::serve(control, source.clone()));
+    tasks.spawn(control::serve(control, source.clone(), wisher.clone()));
     place::say(&line);
     Ok(())
 }

@@ -7,6 +7,7 @@ use aya::maps::{MapData, RingBuf};
 use monitor_ebpf::SettingsRecord;
 use monitor_ebpf::records::over_cause;
 
+use super::memory::Keeper;
 use super::{listeners, refusal};
 use crate::agent::{Agent, Command, Input, SocketList};
 use crate::clock::Now;
@@ -14,14 +15,18 @@ use crate::config::Config;
 use crate::event::Volume;
 use crate::event::decode::{self, RingEvent};
 use crate::export::Snapshot;
+use crate::export::json::to_line;
+use crate::export::remembered::Past;
 use crate::export::snapshot::Health;
 use crate::failure::Failure;
 use crate::identity::DesktopIndex;
+use crate::kernel::calendar::Calendar;
 use crate::kernel::loader::Order;
 use crate::kernel::{
     self, Applications, Attached, cgroups, interfaces, process, sock_diag, tables,
 };
 use crate::ledger::Limits;
+use crate::memory::Forget;
 
 const PROC: &str = "/proc";
 
@@ -34,6 +39,7 @@ pub(super) struct Shore {
     own_netns: u32,
     kernel: Attached,
     samples: RingBuf<MapData>,
+    keeper: Keeper,
     applications: Applications,
     has_new_processes: bool,
     started: Now,
@@ -79,11 +85,13 @@ impl Shore {
             shown_max: usize::try_from(config.destination_series_max).unwrap_or(usize::MAX),
         };
         let own_netns = own_netns(&kernel);
+        let (keeper, memory) = Keeper::open(config, now.boot_ns / 1_000_000_000);
         let mut shore = Self {
-            agent: Agent::new(limits, config.detail.level(), own_netns),
+            agent: Agent::new(limits, config.detail.level(), own_netns).with_memory(memory),
             own_netns,
             kernel,
             samples,
+            keeper,
             applications: Applications::scan(Path::new("/")),
             has_new_processes: false,
             started: now,
@@ -182,6 +190,7 @@ impl Shore {
         self.turn();
         // Waiting for the programs is no work, so it is not part of the time told.
         let start = kernel::now();
+        self.tell(Input::Calendar(Calendar::read(start.unix_ms)));
         self.read_samples();
         self.tell(Input::DrainBegins { epoch: self.epoch, pressure });
         self.work();
@@ -190,11 +199,51 @@ impl Shore {
         self.work();
         self.read_interfaces();
         self.forget_dead(start);
+        self.tell_news();
         let took = kernel::now().boot_ns.saturating_sub(start.boot_ns);
         self.drains += 1;
         self.drain_seconds_last = Duration::from_nanos(took).as_secs_f64();
         self.drain_seconds_sum += self.drain_seconds_last;
         self.agent.has_changed()
+    }
+
+    fn tell_news(&mut self) {
+        while self.keeper.listens() {
+            let Some(finding) = self.agent.next_news() else {
+                return;
+            };
+            self.keeper.notify(&finding);
+        }
+    }
+
+    /// Until the memory is to be written; `None` while it is not.
+    pub(super) fn write_due(&mut self) -> Option<Duration> {
+        let has_changed = self.agent.memory().is_some_and(|memory| memory.has_changed());
+        let seconds = self.keeper.due_in(has_changed, boot_seconds())?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Writes the memory.
+    pub(super) fn write_memory(&mut self) {
+        if let Some(memory) = self.agent.memory() {
+            self.keeper.write(memory, boot_seconds());
+        }
+    }
+
+    /// What is remembered, as JSON.
+    pub(super) fn past(&mut self) -> String {
+        let past = self.agent.memory().map(|memory| Past::from(&*memory)).unwrap_or_default();
+        to_line(&past)
+    }
+
+    /// Forgets, here and on the disk; how much is gone, or `None` when the disk still has it.
+    pub(super) fn forget(&mut self, what: Forget<'_>) -> Option<usize> {
+        let gone = self.agent.forget(what);
+        let erased = match self.agent.memory() {
+            Some(memory) => self.keeper.erase(memory, boot_seconds()),
+            None => true,
+        };
+        erased.then_some(gone)
     }
 
     /// Passes on the samples in their ring.
@@ -358,6 +407,11 @@ impl Shore {
             })
             .collect()
     }
+}
+
+/// Seconds since boot, suspend included.
+fn boot_seconds() -> u64 {
+    kernel::now().boot_ns / 1_000_000_000
 }
 
 /// Who holds which socket; `None` without `sock_diag`.

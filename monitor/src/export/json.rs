@@ -32,6 +32,8 @@ pub struct Document {
     pub started_unix_ms: u64,
     /// The apps, ordered by kind and id.
     pub apps: Vec<App>,
+    /// What the memory has to say, cheapest detector first.
+    pub findings: Vec<Finding>,
     /// How many bytes got their names from where, and why others got none.
     pub names: Vec<Share>,
     /// The network interfaces, ordered by name.
@@ -136,6 +138,44 @@ pub struct Share {
     /// Bytes sent.
     pub sent_bytes: u64,
     /// Bytes received.
+    pub received_bytes: u64,
+}
+
+/// Something that was noticed over time. It states what was seen, not why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Finding {
+    /// What kind of statement it is: the label `kind` of `sortie_findings`.
+    pub kind: Word,
+    /// The app's kind.
+    pub app_kind: String,
+    /// The app's id.
+    pub app: String,
+    /// The destination; empty for a new app.
+    pub destination: String,
+    /// The id of the documented behaviour.
+    pub behaviour: Option<String>,
+    /// The company behind the destination.
+    pub company: Option<String>,
+    /// It, in words.
+    pub sentence: String,
+    /// `active`, or `faded` when it was not seen any more for long.
+    pub state: Word,
+    /// When it was found; `null` when no clock told.
+    pub first_unix_ms: Option<u64>,
+    /// When it was last confirmed.
+    pub last_unix_ms: Option<u64>,
+    /// Seconds from one time to the next; 0 where that is not what it is about.
+    pub period_seconds: u32,
+    /// Times, windows, months, days or starts of the device in which it was seen.
+    pub seen: u32,
+    /// Those in which it could have been seen.
+    pub possible: u32,
+    /// Contacts in all.
+    pub contacts: u64,
+    /// Bytes sent in all.
+    pub sent_bytes: u64,
+    /// Bytes received in all.
     pub received_bytes: u64,
 }
 
@@ -293,27 +333,32 @@ impl Document {
         serde_json::from_slice(json).map_err(DocumentError::Malformed)
     }
 
-    /// The document on one line, with the newline.
-    ///
-    /// Characters that could act on a terminal are escaped: apps choose their names.
+    /// The document on one line, with the newline: see [`to_line`].
     pub fn to_json(&self) -> String {
-        // These types have no maps with keys that are not texts, the one thing that can fail.
-        let json = serde_json::to_string(self).unwrap_or_default();
-        let mut safe = String::with_capacity(json.len() + 1);
-        for c in json.chars() {
-            // They can only be inside of a JSON string, where this is the same character.
-            if text::is_unsafe(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a `String` cannot fail.
-                    let _ = write!(safe, "\\u{unit:04x}");
-                }
-            } else {
-                safe.push(c);
-            }
-        }
-        safe.push('\n');
-        safe
+        to_line(self)
     }
+}
+
+/// A value as JSON on one line, with the newline.
+///
+/// Characters that could act on a terminal are escaped: apps choose their names.
+pub fn to_line(value: &impl Serialize) -> String {
+    // These types have no maps with keys that are not texts, the one thing that can fail.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let mut safe = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        // They can only be inside of a JSON string, where this is the same character.
+        if text::is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a `String` cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.push('\n');
+    safe
 }
 
 impl fmt::Display for DocumentError {

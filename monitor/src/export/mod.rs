@@ -5,6 +5,7 @@ pub mod http;
 pub mod json;
 pub mod metrics;
 pub mod page;
+pub mod remembered;
 pub mod snapshot;
 pub mod table;
 pub mod text;

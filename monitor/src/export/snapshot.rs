@@ -8,6 +8,7 @@ use crate::event::{Protocol, Scope, Volume};
 use crate::identity::Identity;
 pub use crate::ledger::Destination;
 use crate::ledger::{Sources, Totals};
+use crate::memory::{self, Finding};
 use crate::naming::namer::Tally;
 use crate::naming::{Reason, Source};
 
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub apps: Vec<AppRow>,
     /// How many bytes got their names from where.
     pub shares: Vec<ShareRow>,
+    /// What the memory has to say; `None` without one.
+    pub memory: Option<MemoryRow>,
     /// Interfaces of the agent's network namespace, ordered by name.
     pub interfaces: Vec<InterfaceRow>,
     /// How the agent itself is doing.
@@ -83,6 +86,17 @@ pub struct DestinationRow {
     pub first_seen_unix_ms: u64,
     /// Milliseconds since the Unix epoch.
     pub last_seen_unix_ms: u64,
+}
+
+/// What the memory has to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryRow {
+    /// All findings, cheapest detector first.
+    pub findings: Vec<Finding>,
+    /// How many of each kind are active.
+    pub active: Vec<(memory::Kind, usize)>,
+    /// How full it is.
+    pub health: memory::Health,
 }
 
 /// Bytes whose destinations got their names in one way, or none for one reason.

@@ -3,6 +3,7 @@
 pub mod applications;
 pub mod attach;
 mod bpf;
+pub mod calendar;
 pub mod cgroups;
 pub mod hooks;
 pub mod interfaces;

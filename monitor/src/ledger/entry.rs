@@ -188,6 +188,35 @@ impl Entry {
         destination.is_none_or(|destination| self.destinations.contains_key(destination))
     }
 
+    /// Whether nothing was counted, or all of it was forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+
+    /// Forgets everything that was counted; how many destinations that were.
+    pub(super) fn clear(&mut self) -> usize {
+        let gone = self.destinations.len();
+        *self = Self::new(self.identity.clone());
+        gone
+    }
+
+    /// Forgets which destination this traffic went to: its sums stay in `(other)`. How many that were.
+    pub(super) fn forget(&mut self, label: &str) -> usize {
+        let mut gone = Vec::new();
+        self.destinations.retain(|to, sums| {
+            let is_it = to.place.label() == label;
+            if is_it {
+                gone.push(*sums);
+            }
+            !is_it
+        });
+        for sums in &gone {
+            self.shown -= usize::from(sums.shown_since.is_some());
+            self.fold(sums);
+        }
+        gone.len()
+    }
+
     /// Adds a contact; true when its destination is new. `shows` tells whether there is room for its series.
     pub(super) fn record(&mut self, contact: &Contact, now_ns: u64, shows: bool) -> bool {
         let sums = DestinationSums::new(contact, now_ns);

@@ -147,6 +147,23 @@ impl Ledger {
         }
     }
 
+    /// Forgets apps or destinations; how many destinations are gone.
+    pub fn forget_app(&mut self, is_it: impl Fn(&App) -> bool) -> usize {
+        self.forget_with(|entry| if is_it(&entry.identity().app) { entry.clear() } else { 0 })
+    }
+
+    /// Forgets a destination of all apps, by its label; in how many apps it was.
+    pub fn forget_destination(&mut self, label: &str) -> usize {
+        self.forget_with(|entry| entry.forget(label))
+    }
+
+    fn forget_with(&mut self, forget: impl FnMut(&mut Entry) -> usize) -> usize {
+        let gone = self.entries.iter_mut().map(forget).sum();
+        self.destinations = self.destinations.saturating_sub(gone);
+        self.shown = self.entries.iter().map(Entry::shown).sum();
+        gone
+    }
+
     /// All apps in the order of their arrival.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

@@ -92,6 +92,14 @@ impl Addresses {
         answers.push(Answer { known: known.clone(), asked_ns: now_ns, expires_ns });
     }
 
+    /// Forgets the names that are so.
+    pub fn forget(&mut self, is_it: impl Fn(&Known) -> bool) {
+        self.by_address.retain(|_, answers| {
+            answers.retain(|answer| !is_it(&answer.known));
+            !answers.is_empty()
+        });
+    }
+
     /// The names that `asker` had for an address at that moment.
     pub fn of(&self, asker: Asker, address: IpAddr, at_ns: u64) -> Option<Names<'_>> {
         let answers = self.by_address.get(&(address, asker))?;

@@ -222,6 +222,12 @@ impl Namer {
         self.first.take(key)
     }
 
+    /// Forgets the names that are so of all addresses.
+    pub fn forget(&mut self, is_it: impl Fn(&Known) -> bool) {
+        self.answers.forget(&is_it);
+        self.said.forget(&is_it);
+    }
+
     /// A look at the tables is over.
     pub fn look_ends(&mut self) {
         self.first.look_ends();

@@ -45,9 +45,34 @@ pub const OPTIONS: &[Opt] = &[
     Opt {
         name: "json",
         value: None,
-        verbs: &[Verb::App, Verb::Check],
+        verbs: &[Verb::App, Verb::Findings, Verb::Check],
         doc: "Print JSON instead of text",
     },
+    Opt {
+        name: "all",
+        value: None,
+        verbs: &[Verb::Findings],
+        doc: "Also what was not seen any more for long",
+    },
+    Opt {
+        name: "app",
+        value: Some("ID"),
+        verbs: &[Verb::Forget],
+        doc: "Forget this app, by its id",
+    },
+    Opt {
+        name: "destination",
+        value: Some("NAME"),
+        verbs: &[Verb::Forget],
+        doc: "Forget this destination of all apps, as it is shown",
+    },
+    Opt {
+        name: "device",
+        value: Some("ID"),
+        verbs: &[Verb::Forget],
+        doc: "Forget this device behind a router",
+    },
+    Opt { name: "all", value: None, verbs: &[Verb::Forget], doc: "Forget everything" },
     Opt {
         name: "ebpf-object",
         value: Some("FILE"),

@@ -12,6 +12,7 @@ fn parsed(line: &str) -> Result<Args, String> {
 fn typed(verb: Verb) -> String {
     match verb {
         Verb::App => "app x".to_owned(),
+        Verb::Forget => "forget --app y".to_owned(),
         other => other.name().to_owned(),
     }
 }

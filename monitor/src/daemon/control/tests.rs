@@ -26,7 +26,8 @@ impl Server {
         let (source, asked) = mpsc::channel(1);
         let server = Self { directory, asked };
         let listener = UnixListener::bind(server.socket()).expect("nobody else has it");
-        tokio::spawn(serve(listener, source));
+        let (wisher, _) = mpsc::channel(1);
+        tokio::spawn(serve(listener, source, wisher));
         server
     }
 

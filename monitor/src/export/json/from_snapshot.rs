@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    App, Class, Destination, Document, Health, Hook, Interface, Map, Over, Share, Totals, VERSION,
+    App, Class, Destination, Document, Finding, Health, Hook, Interface, Map, Over, Share, Totals,
+    VERSION,
 };
 use crate::event::Volume;
 use crate::export::snapshot::{
     self, AppRow, ClassRow, DestinationRow, InterfaceRow, ShareRow, Snapshot,
 };
 use crate::ledger;
+use crate::memory;
 use crate::naming::Place;
 use crate::naming::catalogue::BehaviourId;
 
@@ -20,6 +22,9 @@ impl From<&Snapshot> for Document {
             taken_unix_ms: snapshot.taken_unix_ms,
             started_unix_ms: snapshot.health.started_unix_ms,
             apps: snapshot.apps.iter().map(App::from).collect(),
+            findings: (snapshot.memory.iter().flat_map(|memory| &memory.findings))
+                .map(Finding::from)
+                .collect(),
             names: snapshot.shares.iter().map(Share::from).collect(),
             interfaces: snapshot.interfaces.iter().map(Interface::from).collect(),
             health: Health::from(&snapshot.health),
@@ -82,6 +87,30 @@ impl From<ledger::Totals> for Totals {
             connections: totals.connections,
             accepted: totals.accepted,
             failures: totals.failures,
+        }
+    }
+}
+
+impl From<&memory::Finding> for Finding {
+    fn from(finding: &memory::Finding) -> Self {
+        let evidence = &finding.evidence;
+        Self {
+            kind: finding.kind.label().into(),
+            app_kind: finding.app.kind.to_string(),
+            app: finding.app.id.to_string(),
+            destination: finding.destination.to_string(),
+            behaviour: finding.behaviour.as_deref().map(str::to_owned),
+            company: finding.company.as_deref().map(str::to_owned),
+            sentence: finding.sentence(),
+            state: finding.state.label().into(),
+            first_unix_ms: finding.first_ms,
+            last_unix_ms: finding.last_ms,
+            period_seconds: evidence.period_s,
+            seen: evidence.seen,
+            possible: evidence.possible,
+            contacts: evidence.contacts,
+            sent_bytes: evidence.tx_bytes,
+            received_bytes: evidence.rx_bytes,
         }
     }
 }

@@ -46,6 +46,7 @@ fn snapshot() -> Snapshot {
             last_seen_unix_ms: 20,
             destinations: vec![destination(Some(to)), destination(None)],
         }],
+        memory: None,
         shares: vec![ShareRow {
             source: Source::None,
             reason: Some(Reason::Doh),
@@ -80,7 +81,7 @@ fn the_schema_is_this() {
         r#""sources":["dns"],"ambiguous":false,"totals":TOTALS,"first_seen_unix_ms":10,"#,
         r#""last_seen_unix_ms":20},{"name":"(other)","company":null,"behaviour":null,"#,
         r#""behaviour_name":null,"scope":null,"sources":[],"ambiguous":false,"totals":TOTALS,"#,
-        r#""first_seen_unix_ms":10,"last_seen_unix_ms":20}]}],"names":[{"source":"none","#,
+        r#""first_seen_unix_ms":10,"last_seen_unix_ms":20}]}],"findings":[],"names":[{"source":"none","#,
         r#""reason":"doh","scope":"internet","sent_bytes":1,"received_bytes":3}],"interfaces":[{"name":"wlan0","sent_bytes":0,"#,
         r#""sent_packets":0,"received_bytes":0,"received_packets":0,"attributed_sent_bytes":0,"#,
         r#""attributed_sent_packets":0,"attributed_received_bytes":0,"#,

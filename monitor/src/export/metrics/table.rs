@@ -1,14 +1,17 @@
 //! The metrics: one table, from which the collector and METRICS.md are made. No other place spells
 //! a metric's name.
 
+use std::collections::BTreeSet;
+
 use crate::event::{Scope, Volume};
 use crate::export::snapshot::{InterfaceRow, ShareRow};
 use crate::ledger::Totals;
+use crate::memory;
 use crate::naming::Reason;
 use crate::naming::company::CompanyId;
 
 use super::destinations::DestinationSeries;
-use super::series::{AppSeries, PROTOCOLS, SCOPES};
+use super::series::{AppSeries, PROTOCOLS, SCOPES, label_value};
 use super::{Samples, View};
 
 /// A metric: what it is called and means, and how its samples are read from a snapshot.
@@ -79,6 +82,8 @@ labels! {
     App = "app",
     /// What `app` is the id of: `flatpak`, `desktop`, `snap`, `click`, `android`, `container`,
     /// `service`, `user_service`, `script`, `executable`, `comm`, `kernel`, `unknown`, `other`.
+    /// Of `sortie_findings`: `documented`, `new_app`, `new_company`, `first_contact`, `after_boot`,
+    /// `rare_destination`, `regular`, `floating` or `calendar`.
     Kind = "kind",
     /// `tcp`, `udp`, `icmp` or `other`.
     Protocol = "protocol",
@@ -224,6 +229,25 @@ metrics! {
         "Bytes received, by what the name of their destination came from.",
         |view, out| per_source(view, out, |row| row.rx.bytes);
 
+    Gauge "sortie_findings" &[Label::Kind],
+        "Findings about what is regular, new or documented that still hold.",
+        |view, out| for (kind, count) in view.snapshot.memory.iter().flat_map(|m| &m.active) {
+            out.push(&[kind.label()], number(*count as u64));
+        };
+    Gauge "sortie_beacon_interval_seconds" &[Label::App, Label::Kind, Label::Destination],
+        "Time from one contact to the next where it is regular.",
+        beacons;
+    Gauge "sortie_memory_keys" &[],
+        "Pairs of app and destination that are remembered.",
+        |view, out| for memory in &view.snapshot.memory {
+            out.count(memory.health.keys as u64);
+        };
+    Counter "sortie_memory_keys_folded_total" &[],
+        "Pairs of app and destination that were given up for others, but for their sums.",
+        |view, out| for memory in &view.snapshot.memory {
+            out.count(memory.health.keys_folded);
+        };
+
     Counter "sortie_interface_transmit_bytes_total" PER_DEVICE,
         "Bytes the interface sent since the agent started, link headers included, as the kernel \
          counts them.",
@@ -359,6 +383,29 @@ fn per_destination(view: &View<'_>, out: &mut Samples, value: fn(&DestinationSer
                 to.scope.map_or("", Scope::label),
             ];
             out.push(&labels, value(to));
+        }
+    }
+}
+
+/// Beacons that have series, the first found first.
+const BEACONS_MAX: usize = 100;
+
+fn beacons(view: &View<'_>, out: &mut Samples) {
+    let findings = view.snapshot.memory.iter().flat_map(|memory| &memory.findings);
+    let mut told = BTreeSet::new();
+    for finding in findings {
+        let is_beacon = matches!(
+            finding.kind,
+            memory::Kind::Regular | memory::Kind::Floating | memory::Kind::Calendar
+        );
+        let seconds = finding.evidence.period_s;
+        if !is_beacon || finding.state != memory::State::Active || seconds == 0 {
+            continue;
+        }
+        let app = label_value(&finding.app.id);
+        let labels = [&*app, &*finding.app.kind, &*finding.destination];
+        if told.len() < BEACONS_MAX && told.insert(labels.map(str::to_owned)) {
+            out.push(&labels, f64::from(seconds));
         }
     }
 }
