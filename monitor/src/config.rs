@@ -94,6 +94,16 @@ config! {
     /// The rest is dropped at once. Documented behaviours are kept at every level.
     detail: Detail = Detail::Domains, Accepts::OneOf(Detail::NAMES);
 
+    /// File that tells in which country an address is registered: a database in the MaxMind DB format
+    /// (`.mmdb`) with countries. It is read at the start and held in memory whole: 3 to 10 MB for most.
+    /// None comes with Sortie, and nobody is asked online. Not used with `detail = "counts"`. Empty: none.
+    country_database: PathBuf = "", Accepts::PathOrNothing;
+
+    /// File that tells which network an address belongs to: a database in the MaxMind DB format with
+    /// autonomous systems. It is held in memory whole: 5 to 12 MB for most, and nothing more when it is the
+    /// file of `country_database`. Not used with `detail = "counts"`. Empty: none.
+    asn_database: PathBuf = "", Accepts::PathOrNothing;
+
     /// Destinations told apart, over all apps. Further ones are counted together as `(other)`.
     destinations_max: u32 = 4_096_u32, Accepts::Number(64, 65_536);
 
@@ -113,7 +123,7 @@ config! {
 
     /// Where the cgroup2 file system is mounted.
     /// Empty: it is looked up, and mounted where it is missing.
-    cgroup_root: PathBuf = "", Accepts::DirectoryOrNothing;
+    cgroup_root: PathBuf = "", Accepts::PathOrNothing;
 
     /// How much the agent writes to its standard error.
     /// App names and addresses appear at `debug` only.
@@ -141,7 +151,7 @@ pub enum Accepts {
     /// An absolute path, short enough for a socket in it.
     Directory,
     /// An absolute path, or the empty text.
-    DirectoryOrNothing,
+    PathOrNothing,
     /// A whole number from the first to the second, both included.
     Number(u32, u32),
     /// One of these words.
@@ -154,7 +164,7 @@ impl Accepts {
             (Self::Directory, Value::Path(path)) => {
                 path.is_absolute() && path.as_os_str().len() <= RUNTIME_DIR_BYTES_MAX
             }
-            (Self::DirectoryOrNothing, Value::Path(path)) => {
+            (Self::PathOrNothing, Value::Path(path)) => {
                 path.is_absolute() || path.as_os_str().is_empty()
             }
             (Self::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
@@ -173,7 +183,7 @@ impl fmt::Display for Accepts {
             Self::Directory => {
                 write!(f, "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes")
             }
-            Self::DirectoryOrNothing => f.write_str("an absolute path in quotes, or \"\""),
+            Self::PathOrNothing => f.write_str("an absolute path in quotes, or \"\""),
             Self::Number(min, max) => write!(f, "a whole number from {min} to {max}"),
             Self::OneOf(words) => {
                 f.write_str("one of ")?;

@@ -22,6 +22,7 @@ use crate::kernel::{
     self, Applications, Attached, cgroups, interfaces, process, sock_diag, tables,
 };
 use crate::ledger::Limits;
+use crate::naming::Origins;
 
 const PROC: &str = "/proc";
 
@@ -60,6 +61,7 @@ impl Shore {
     /// Attaches the programs and looks at what was there before them.
     pub(super) fn start(
         config: &Config,
+        origins: Option<Box<dyn Origins>>,
         object: Option<PathBuf>,
     ) -> Result<(Self, RingBuf<MapData>), Failure> {
         let order = Order {
@@ -80,7 +82,7 @@ impl Shore {
         };
         let own_netns = own_netns(&kernel);
         let mut shore = Self {
-            agent: Agent::new(limits, config.detail.level(), own_netns),
+            agent: Agent::new(limits, config.detail.level(), origins, own_netns),
             own_netns,
             kernel,
             samples,

@@ -7,7 +7,7 @@ use crate::event::{Protocol, Scope};
 use crate::identity::Identity;
 use crate::naming::catalogue::BehaviourId;
 use crate::naming::company::CompanyId;
-use crate::naming::{Name, Place, Source};
+use crate::naming::{Name, Origin, Place, Registration, Source};
 
 /// Where traffic goes to or comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +64,8 @@ pub struct Contact {
     pub source: Source,
     /// Whether another name would do as well.
     pub is_ambiguous: bool,
+    /// Where its address is registered, if that was looked up.
+    pub origin: Option<Origin>,
     /// What is added.
     pub totals: Totals,
     /// When the socket was opened, in nanoseconds since boot.
@@ -71,7 +73,7 @@ pub struct Contact {
 }
 
 /// An app's sums for one destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationSums {
     /// The sums.
     pub totals: Totals,
@@ -83,6 +85,8 @@ pub struct DestinationSums {
     pub sources: Sources,
     /// Whether another name would have done as well, at least once.
     pub is_ambiguous: bool,
+    /// Where its addresses are registered, if anything is known of that.
+    pub registration: Option<Box<Registration>>,
     /// While it has series of its own in the metrics: what had been counted before, in `(other)`.
     pub shown_since: Option<Totals>,
 }
@@ -95,6 +99,7 @@ impl DestinationSums {
             last_ns: now_ns,
             sources: Sources::one(contact.source),
             is_ambiguous: contact.is_ambiguous,
+            registration: contact.origin.clone().and_then(Registration::of).map(Box::new),
             shown_since: None,
         }
     }
@@ -110,6 +115,11 @@ impl DestinationSums {
         self.last_ns = self.last_ns.max(other.last_ns);
         self.sources.add(other.sources);
         self.is_ambiguous |= other.is_ambiguous;
+        match (&mut self.registration, &other.registration) {
+            (Some(registration), Some(other)) => registration.add(other),
+            (registration @ None, other) => registration.clone_from(other),
+            (Some(_), None) => {}
+        }
     }
 
     fn bytes(&self) -> u64 {
@@ -188,6 +198,11 @@ impl Entry {
         destination.is_none_or(|destination| self.destinations.contains_key(destination))
     }
 
+    /// The sums of a destination that is told apart.
+    pub(super) fn sums(&self, destination: &Destination) -> Option<&DestinationSums> {
+        self.destinations.get(destination)
+    }
+
     /// Adds a contact; true when its destination is new. `shows` tells whether there is room for its series.
     pub(super) fn record(&mut self, contact: &Contact, now_ns: u64, shows: bool) -> bool {
         let sums = DestinationSums::new(contact, now_ns);
@@ -199,7 +214,7 @@ impl Entry {
         };
         self.classes.entry((protocol, contact.scope)).or_default().add(contact.totals);
         let Some(destination) = &contact.destination else {
-            self.fold(&sums);
+            self.fold(sums);
             return false;
         };
         if let Some(known) = self.destinations.get_mut(destination) {
@@ -245,10 +260,12 @@ impl Entry {
         has_room
     }
 
-    fn fold(&mut self, sums: &DestinationSums) {
+    /// Adds sums to `(other)`, which is registered nowhere: it stands for many.
+    fn fold(&mut self, sums: DestinationSums) {
+        let sums = DestinationSums { registration: None, ..sums };
         match &mut self.other {
-            Some(other) => other.merge(sums),
-            None => self.other = Some(*sums),
+            Some(other) => other.merge(&sums),
+            None => self.other = Some(sums),
         }
     }
 
@@ -265,14 +282,15 @@ impl Entry {
         self.destinations.retain(|_, sums| {
             let fold = sums.last_ns <= limit && folded.len() < count;
             if fold {
-                folded.push(*sums);
+                folded.push(sums.clone());
             }
             !fold
         });
-        for sums in &folded {
+        let count = folded.len();
+        for sums in folded {
             self.shown -= usize::from(sums.shown_since.is_some());
             self.fold(sums);
         }
-        folded.len()
+        count
     }
 }
