@@ -22,4 +22,5 @@ pub mod failure;
 pub mod identity;
 pub mod kernel;
 pub mod ledger;
+pub mod memory;
 pub mod naming;

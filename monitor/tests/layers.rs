@@ -8,22 +8,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from left to right. Each may name itself and what stands before it.
-const LAYERS: [&str; 12] = [
-    "clock", "kernel", "event", "identity", "naming", "ledger", "export", "agent", "failure",
-    "config", "daemon", "cli",
+const LAYERS: [&str; 13] = [
+    "clock", "kernel", "event", "identity", "naming", "ledger", "memory", "export", "agent",
+    "failure", "config", "daemon", "cli",
 ];
 
 /// Pairs that the order allows or forbids wrongly, with the reason.
-const EXCEPTIONS: [(&str, &str, bool, &str); 5] = [
+const EXCEPTIONS: [(&str, &str, bool, &str); 6] = [
     ("failure", "config", true, "a bad configuration is one of the failures"),
     ("export", "kernel", false, "what is shown is a function of the snapshot"),
     ("naming", "kernel", false, "names come from bytes, not from where those came from"),
     ("naming", "identity", false, "where it goes says nothing of who sends"),
     ("ledger", "kernel", false, "sums know events, not where they come from"),
+    ("memory", "kernel", false, "what is remembered are names and sums"),
 ];
 
 /// Layers between the shores: they take bytes, text and time as arguments.
-const PURE: [&str; 5] = ["event", "identity", "naming", "ledger", "agent"];
+const PURE: [&str; 6] = ["event", "identity", "naming", "ledger", "memory", "agent"];
 
 /// What the pure layers must not name.
 const IMPURE: [&str; 6] = [
@@ -150,11 +151,11 @@ fn a_planted_violation_is_found() {
     let group = "use crate::{\n    event::{self, Flow},\n    ledger::{Ledger, flows::Fate},\n};\nuse x::{cli};";
     assert_eq!(violations("identity", group), ["`identity` names `ledger`"]);
     assert_eq!(violations("event", "use crate::Thing; crate::cli!()"), ["`event` names `cli`"]);
-    for named in ["event", "identity", "ledger", "export", "agent", "daemon", "config"] {
+    for named in ["event", "identity", "ledger", "memory", "export", "agent", "daemon", "config"] {
         let planted = format!("use crate::{named}::x;");
         assert_eq!(violations("kernel", &planted), [format!("`kernel` names `{named}`")]);
     }
-    for layer in ["event", "identity", "ledger", "export", "agent"] {
+    for layer in ["event", "identity", "ledger", "memory", "export", "agent"] {
         let planted = "use crate::config::Config;";
         assert_eq!(violations(layer, planted), [format!("`{layer}` names `config`")]);
     }

@@ -230,6 +230,16 @@ impl Agent {
         page.arg("--config").arg(self.config()).succeed("")
     }
 
+    /// Stops it where it is.
+    pub fn stop(&self) {
+        self.running.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.running.signal(Signal::CONT);
+    }
+
     /// Sends it a signal and waits for its end.
     pub fn end(mut self, signal: Signal) -> Ended {
         self.running.signal(signal);

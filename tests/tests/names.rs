@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use e2e::wait::PATIENCE;
 use e2e::{Agent, App, Client, Metrics, Names, Stub, Zone};
 
 /// Bytes to a destination.
@@ -245,4 +246,58 @@ fn zones_of_all_kinds_name_the_right_host() {
             .map(|name| (name.to_owned(), String::new()));
         if found == BTreeSet::from(wanted) { Ok(()) } else { Err(format!("{found:?}")) }
     });
+}
+
+/// Opens connections, waits for a line, and sends on each what starts like a hello.
+const CROWD: &str = "import socket, sys
+server, count = sys.argv[1], int(sys.argv[2])
+open = [socket.create_connection((server, 5222)) for _ in range(count)]
+print('open', flush=True)
+sys.stdin.readline()
+hello = bytes([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]) + bytes(1500)
+for one in open:
+    one.sendall(hello)
+print('sent', flush=True)
+sys.stdin.readline()";
+
+fn crowd(names: &Names, count: u32) -> Client {
+    let python = Client::system("python3").word("-c").word(CROWD);
+    python.word(&names.server().to_string()).word(&count.to_string())
+}
+
+/// While the agent does not read, samples are lost: that is counted, and the flows say so.
+#[test]
+fn a_lost_sample_is_told() {
+    let agent = Agent::start();
+    let names = Names::new(&Zone::default());
+    let mut visit = names.start(&crowd(&names, 300));
+    assert_eq!(visit.running().stdout.next(PATIENCE).as_deref(), Ok("open"));
+    agent.stop();
+    visit.running().tell("");
+    assert_eq!(visit.running().stdout.next(PATIENCE).as_deref(), Ok("sent"));
+    agent.go_on();
+    agent.until("lost samples", |metrics| {
+        let lost = metrics.sum("sortie_samples_lost_total", &[]);
+        let found = destinations(metrics, visit.app());
+        let said = found.contains(&("(unnamed:lost)".to_owned(), String::new()));
+        if lost > 0 && said { Ok(()) } else { Err(format!("{lost} lost, {found:?}")) }
+    });
+    visit.running().tell("");
+    visit.finish();
+}
+
+/// A connection that is older than the agent may say what it will: it is no beginning.
+#[test]
+fn the_middle_of_a_stream_is_no_hello() {
+    let names = Names::new(&Zone::default());
+    let mut visit = names.start(&crowd(&names, 1));
+    assert_eq!(visit.running().stdout.next(PATIENCE).as_deref(), Ok("open"));
+    let agent = Agent::start();
+    visit.running().tell("");
+    assert_eq!(visit.running().stdout.next(PATIENCE).as_deref(), Ok("sent"));
+    only(&agent, visit.app(), "(unnamed:before_start)", "");
+    let metrics = agent.metrics();
+    assert_eq!(metrics.sum("sortie_samples_misread_total", &[]), 0, "it was taken for a hello");
+    visit.running().tell("");
+    visit.finish();
 }

@@ -19,6 +19,7 @@ pub fn run(config: &Config, args: args::Apps) -> Result<(), Failure> {
         document: &document,
         rates: Rates::None,
         loopback: args.all,
+        destinations: args.destinations,
         width: super::columns(),
         height: None,
         colour: super::colour(),

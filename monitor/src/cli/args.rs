@@ -57,6 +57,8 @@ pub struct Run {
 pub struct Top {
     /// Print one table and end.
     pub once: bool,
+    /// Show the destinations of each app.
+    pub destinations: bool,
     /// Count traffic within the device as well.
     pub all: bool,
     /// Seconds between two refreshes, 1 to 3600.
@@ -68,6 +70,8 @@ pub struct Top {
 pub struct Apps {
     /// Print the whole snapshot as JSON.
     pub json: bool,
+    /// Print the destinations of each app.
+    pub destinations: bool,
     /// Count traffic within the device as well.
     pub all: bool,
 }
@@ -186,6 +190,7 @@ struct Typed {
     name: Option<String>,
     interval_seconds: Option<u32>,
     once: bool,
+    destinations: bool,
     all: bool,
     json: bool,
 }
@@ -198,6 +203,7 @@ impl Typed {
             "ebpf-object" => self.ebpf_object = Some(value()?.into()),
             "interval" => self.interval_seconds = Some(interval(&value()?.to_string_lossy())?),
             "once" => self.once = true,
+            "destinations" => self.destinations = true,
             "all" => self.all = true,
             "json" => self.json = true,
             // A test holds that the table has no other.
@@ -217,10 +223,15 @@ impl Typed {
             Some(Verb::Run) => Command::Run(Run { ebpf_object: self.ebpf_object }),
             Some(Verb::Top) => Command::Top(Top {
                 once: self.once,
+                destinations: self.destinations,
                 all: self.all,
                 interval_seconds: self.interval_seconds.unwrap_or(INTERVAL_SECONDS),
             }),
-            Some(Verb::Apps) => Command::Apps(Apps { json: self.json, all: self.all }),
+            Some(Verb::Apps) => Command::Apps(Apps {
+                json: self.json,
+                destinations: self.destinations,
+                all: self.all,
+            }),
             Some(Verb::App) => Command::App(App {
                 name: self.name.filter(|name| !name.is_empty()).ok_or_else(|| {
                     let hint = "`sortie app` needs a name after it; `sortie apps` lists them";

@@ -85,9 +85,9 @@ bytes sent first.
         }
         Verb::App => {
             "\
-Prints the destinations of one app, the most bytes sent first: the company behind
-each, what the name was found by, since when, and what is documented about it.
-NAME is the id or the name of the app, or a part of either.
+Prints the destinations of one app, the most bytes sent first: the company
+behind each, what the name was found by, since when, and what is documented
+about it. NAME is the id or the name of the app, or a part of either.
 "
         }
         Verb::Check => {
@@ -122,8 +122,8 @@ What a name was found by, most trusted first:
   tls_sni     The server name in the app's TLS hello; quic_sni, in that of QUIC
   http_host   The Host of its HTTP request
   dns_others  A name server's answer to another app
-A destination that has none is (unnamed:REASON): inbound, lost, ech, doh, no_sni,
-before_start, early or no_dns_seen; METRICS.md explains them.
+A destination that has none is (unnamed:REASON): inbound, lost, ech, doh,
+no_sni, before_start, early or no_dns_seen; METRICS.md explains them.
 "
         }
         Verb::Run | Verb::Check => "",

@@ -21,6 +21,13 @@ enum Event {
     Stop,
 }
 
+/// What of the table is wanted.
+#[derive(Clone, Copy)]
+struct Shown {
+    all: bool,
+    destinations: bool,
+}
+
 /// The byte a terminal in raw mode sends for Ctrl-C.
 const CTRL_C: u8 = 3;
 
@@ -33,16 +40,17 @@ const CTRL_C: u8 = 3;
 pub fn run(config: &Config, args: args::Top) -> Result<(), Failure> {
     let first = client::snapshot(config)?;
     let interval = Duration::from_secs(args.interval_seconds.into());
+    let shown = Shown { all: args.all, destinations: args.destinations };
     if args.once || !io::stdout().is_terminal() || super::is_dumb() {
         thread::sleep(interval);
         let second = client::snapshot(config)?;
-        let view = view(&second, Some(&first), args.all, (super::columns(), usize::MAX));
+        let view = view(&second, Some(&first), shown, (super::columns(), usize::MAX));
         return super::print(&super::joined(&render(&view)));
     }
-    live(config, args.all, interval, first)
+    live(config, shown, interval, first)
 }
 
-fn live(config: &Config, all: bool, interval: Duration, first: Document) -> Result<(), Failure> {
+fn live(config: &Config, shown: Shown, interval: Duration, first: Document) -> Result<(), Failure> {
     let (sender, events) = mpsc::channel();
     // Before the screen changes: from here on a signal must find somebody who restores it.
     watch_signals(sender.clone())?;
@@ -53,7 +61,7 @@ fn live(config: &Config, all: bool, interval: Duration, first: Document) -> Resu
     let mut current = Ok(first);
     let mut due = Instant::now() + interval;
     loop {
-        screen.draw(&frame(&current, previous.as_ref(), all))?;
+        screen.draw(&frame(&current, previous.as_ref(), shown))?;
         match wait(&events, due) {
             Wait::End => return Ok(()),
             Wait::Redraw => {}
@@ -69,11 +77,11 @@ fn live(config: &Config, all: bool, interval: Duration, first: Document) -> Resu
 fn frame(
     current: &Result<Document, Failure>,
     previous: Option<&Document>,
-    all: bool,
+    shown: Shown,
 ) -> Vec<String> {
     let (columns, lines) = screen::size().unwrap_or((80, 24));
     match current {
-        Ok(document) => render(&view(document, previous, all, (columns, lines))),
+        Ok(document) => render(&view(document, previous, shown, (columns, lines))),
         Err(failure) => {
             let mut shown = text::wrap(&failure.to_string(), columns);
             shown.truncate(lines);
@@ -85,12 +93,14 @@ fn frame(
 fn view<'a>(
     document: &'a Document,
     previous: Option<&'a Document>,
-    loopback: bool,
+    shown: Shown,
     (width, height): (usize, usize),
 ) -> View<'a> {
     let height = Some(height).filter(|&height| height < usize::MAX);
     let rates = Rates::Since(previous);
-    View { document, rates, loopback, width, height, colour: super::colour() }
+    let Shown { all, destinations } = shown;
+    let colour = super::colour();
+    View { document, rates, loopback: all, destinations, width, height, colour }
 }
 
 /// What ended a wait.

@@ -2,6 +2,7 @@
 //! for nothing else: an idle device does not wake it.
 
 mod control;
+pub mod keep;
 mod listeners;
 mod log;
 mod origins;

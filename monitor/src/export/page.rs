@@ -182,8 +182,8 @@ mod tests {
             rung: "desktop_unit".into(),
             name: name.map(str::to_owned),
             destinations: vec![
-                to("oneplus.net", "internet", Some("oneplus-odm")),
-                to("evil\u{1b}[2J.example", "loopback", None),
+                to("oneplus.net", "internet", Some("oneplus-device-manager")),
+                to("evil\u{1b}[2J.test", "loopback", None),
             ],
             ..App::default()
         };
@@ -225,9 +225,10 @@ mod tests {
         for said in [
             "One (org.example.One)",
             "sent 1.50 kB, received 0 B, 1 connection, first 2m ago, last 1m ago",
-            "company: OnePlus; scope: internet; registered in: FR (AS3215 Orange); name from: dns, tls_sni (other names would do as well)",
-            "behaviour: oneplus-odm",
-            "documented as",
+            "company: OnePlus; scope: internet; registered in: FR (AS3215 Orange); name from: dns, tls_sni \
+             (other names would do as well)",
+            "behaviour: oneplus-device-manager",
+            "ocumented as",
             "evil",
         ] {
             assert!(page.contains(said), "{said:?} is not in:\n{page}");

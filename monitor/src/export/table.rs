@@ -6,6 +6,7 @@ use super::json::{App, Destination, Document, Totals};
 use super::text;
 
 mod before;
+mod detail;
 mod layout;
 
 use before::Before;
@@ -27,6 +28,8 @@ pub struct View<'a> {
     pub loopback: bool,
     /// Columns of the terminal; no line is longer.
     pub width: usize,
+    /// Whether each app is followed by its destinations, a line each.
+    pub destinations: bool,
     /// Lines of the terminal, or no limit.
     pub height: Option<usize>,
     /// Whether lines may have colours (ECMA-48 sequences).
@@ -48,7 +51,7 @@ pub fn render(view: &View<'_>) -> Vec<String> {
     let mut lines = summary(view, &rows);
     if rows.is_empty() {
         lines.push(text::cut_end("No traffic yet.", view.width));
-        return fit_height(lines, 0, view);
+        return fit_height(lines, 0, &[], view);
     }
     let longest = rows.iter().map(Row::name_columns).max().unwrap_or_default();
     let layout = Layout::new(view.width, matches!(view.rates, Rates::Since(_)), longest);
@@ -56,17 +59,30 @@ pub fn render(view: &View<'_>) -> Vec<String> {
         layout.line(|column| Cell::plain(text::cut_end(column.title(), layout.columns(column))));
     lines.push(paint(view, BOLD, &head));
     let above = lines.len();
-    lines.extend(rows.iter().map(|row| layout.line(|column| row.cell(column, &layout, view))));
-    fit_height(lines, above, view)
+    let mut starts = Vec::new();
+    for row in &rows {
+        starts.push(lines.len());
+        lines.push(layout.line(|column| row.cell(column, &layout, view)));
+        if view.destinations {
+            lines.extend(detail::lines(row.app, view));
+        }
+    }
+    fit_height(lines, above, &starts, view)
 }
 
 /// Leaves out the last apps where the terminal has no lines for them, and says how many.
-fn fit_height(mut lines: Vec<String>, above: usize, view: &View<'_>) -> Vec<String> {
+/// `starts` are the lines at which apps begin.
+fn fit_height(
+    mut lines: Vec<String>,
+    above: usize,
+    starts: &[usize],
+    view: &View<'_>,
+) -> Vec<String> {
     let Some(height) = view.height.filter(|&height| lines.len() > height) else {
         return lines;
     };
     lines.truncate(height.saturating_sub(1).max(above));
-    let hidden = rows(view).len().saturating_sub(lines.len().saturating_sub(above));
+    let hidden = starts.iter().filter(|start| **start >= lines.len()).count();
     let apps = if hidden == 1 { "app" } else { "apps" };
     lines.push(text::cut_end(&format!("… and {hidden} more {apps}"), view.width));
     lines.truncate(height);
@@ -75,6 +91,7 @@ fn fit_height(mut lines: Vec<String>, above: usize, view: &View<'_>) -> Vec<Stri
 
 /// An app, ready to be shown.
 struct Row<'a> {
+    app: &'a App,
     name: String,
     /// The kind of app, where the name does not show it.
     suffix: Option<String>,
@@ -82,7 +99,7 @@ struct Row<'a> {
     /// Bytes per second sent and received, once known.
     rate: Option<(u64, u64)>,
     last_seen_unix_ms: u64,
-    destinations: Vec<&'a str>,
+    destinations: Vec<String>,
 }
 
 fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
@@ -113,6 +130,7 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
             };
             let shown = || app.destinations.iter().filter(|to| counted(to.scope.as_deref()));
             Some(Row {
+                app,
                 name,
                 suffix: suffix(app),
                 totals,
@@ -133,12 +151,16 @@ fn rows<'a>(view: &View<'a>) -> Vec<Row<'a>> {
     rows
 }
 
-/// The names of destinations, each once.
-fn distinct<'a>(destinations: impl Iterator<Item = &'a Destination>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
+/// The names of destinations, each once, with what they are documented as.
+fn distinct<'a>(destinations: impl Iterator<Item = &'a Destination>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
     for to in destinations {
-        if !names.contains(&to.name.as_str()) {
-            names.push(&to.name);
+        let name = match to.behaviour.as_deref() {
+            Some(behaviour) => format!("{} ({behaviour})", to.name),
+            None => to.name.clone(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names

@@ -31,6 +31,12 @@ pub const OPTIONS: &[Opt] = &[
         doc: "Print everything the agent knows as one JSON document",
     },
     Opt {
+        name: "destinations",
+        value: None,
+        verbs: &[Verb::Top, Verb::Apps],
+        doc: "List where each app goes: up to 10 lines each",
+    },
+    Opt {
         name: "all",
         value: None,
         verbs: &[Verb::Top, Verb::Apps, Verb::App],

@@ -8,6 +8,14 @@ fn parsed(line: &str) -> Result<Args, String> {
     })
 }
 
+/// A command with what it cannot do without.
+fn typed(verb: Verb) -> String {
+    match verb {
+        Verb::App => "app x".to_owned(),
+        other => other.name().to_owned(),
+    }
+}
+
 fn command(line: &str) -> Command {
     parsed(line).unwrap().command
 }
@@ -19,20 +27,27 @@ fn commands_and_their_options() {
         command("run --ebpf-object x.o"),
         Command::Run(Run { ebpf_object: Some("x.o".into()) })
     );
-    let top = Top { once: false, all: false, interval_seconds: 2 };
+    let top = Top { once: false, destinations: false, all: false, interval_seconds: 2 };
     assert_eq!(command("top"), Command::Top(top));
     assert_eq!(
         command("top --once --interval 10 --all"),
-        Command::Top(Top { once: true, all: true, interval_seconds: 10 })
+        Command::Top(Top { once: true, destinations: false, all: true, interval_seconds: 10 })
     );
-    assert_eq!(command("apps --json --all"), Command::Apps(Apps { json: true, all: true }));
+    assert_eq!(
+        command("apps --json --all"),
+        Command::Apps(Apps { json: true, destinations: false, all: true })
+    );
+    assert_eq!(
+        command("app org.example.App --json"),
+        Command::App(App { name: "org.example.App".to_owned(), json: true, all: false })
+    );
     assert_eq!(command("check --json"), Command::Check(Check { json: true }));
 }
 
 #[test]
 fn every_command_takes_a_configuration_on_either_side() {
-    for verb in Verb::ALL {
-        for line in [format!("{} --config c", verb.name()), format!("--config=c {}", verb.name())] {
+    for verb in Verb::ALL.map(typed) {
+        for line in [format!("{verb} --config c"), format!("--config=c {verb}")] {
             assert_eq!(parsed(&line).unwrap().config, Some("c".into()), "{line}");
         }
     }
@@ -94,8 +109,9 @@ fn every_option_of_the_table_has_an_effect() {
     for option in OPTIONS {
         for verb in option.verbs {
             let value = option.value.map_or("", |value| if value == "SECONDS" { "7" } else { "x" });
-            let line = format!("{} --{} {value}", verb.name(), option.name);
-            assert_ne!(parsed(&line), parsed(verb.name()), "{line}");
+            let verb = typed(*verb);
+            let line = format!("{verb} --{} {value}", option.name);
+            assert_ne!(parsed(&line), parsed(&verb), "{line}");
         }
     }
 }

@@ -56,7 +56,15 @@ fn document() -> Document {
 }
 
 fn view(document: &Document, width: usize) -> View<'_> {
-    View { document, rates: Rates::None, loopback: false, width, height: None, colour: false }
+    View {
+        document,
+        rates: Rates::None,
+        loopback: false,
+        destinations: false,
+        width,
+        height: None,
+        colour: false,
+    }
 }
 
 /// The same agent two seconds earlier.
@@ -220,13 +228,15 @@ fn colours_take_no_room() {
 
 #[test]
 fn destinations_show_as_many_as_fit() {
+    let document = document();
     let row = |destinations: Vec<&'static str>| Row {
+        app: &document.apps[0],
         name: String::new(),
         suffix: None,
         totals: Totals::default(),
         rate: None,
         last_seen_unix_ms: 0,
-        destinations,
+        destinations: destinations.into_iter().map(str::to_owned).collect(),
     };
     let three = row(vec!["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
     assert_eq!(three.top_destinations(31), "192.0.2.1, 192.0.2.2, 192.0.2.3");
