@@ -78,12 +78,11 @@ fn named(
         return Ok(None);
     }
     let failure = |problem: String| Failure::Database { key, path: file.to_owned(), problem };
-    let database = match known {
-        Some(known) => Rc::clone(known),
-        None => {
-            let bytes = read(file).map_err(|error| failure(error.to_string()))?;
-            Rc::new(parse(bytes).map_err(failure)?)
-        }
+    let database = if let Some(known) = known {
+        Rc::clone(known)
+    } else {
+        let bytes = read(file).map_err(|error| failure(error.to_string()))?;
+        Rc::new(parse(bytes).map_err(failure)?)
     };
     let (tells, what): (fn(&Found<'_>) -> bool, _) = match key {
         "country_database" => (|found| country(found).is_some(), "countries"),

@@ -214,7 +214,7 @@ impl Entry {
         };
         self.classes.entry((protocol, contact.scope)).or_default().add(contact.totals);
         let Some(destination) = &contact.destination else {
-            self.fold(sums);
+            self.fold(&sums);
             return false;
         };
         if let Some(known) = self.destinations.get_mut(destination) {
@@ -261,8 +261,8 @@ impl Entry {
     }
 
     /// Adds sums to `(other)`, which is registered nowhere: it stands for many.
-    fn fold(&mut self, sums: DestinationSums) {
-        let sums = DestinationSums { registration: None, ..sums };
+    fn fold(&mut self, sums: &DestinationSums) {
+        let sums = DestinationSums { registration: None, ..sums.clone() };
         match &mut self.other {
             Some(other) => other.merge(&sums),
             None => self.other = Some(sums),
@@ -286,11 +286,10 @@ impl Entry {
             }
             !fold
         });
-        let count = folded.len();
-        for sums in folded {
+        for sums in &folded {
             self.shown -= usize::from(sums.shown_since.is_some());
             self.fold(sums);
         }
-        count
+        folded.len()
     }
 }
