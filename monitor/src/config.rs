@@ -94,6 +94,16 @@ config! {
     /// The rest is dropped at once. Documented behaviours are kept at every level.
     detail: Detail = Detail::Domains, Accepts::OneOf(Detail::NAMES);
 
+    /// File that tells in which country an address is registered: a database in the MaxMind DB format
+    /// (`.mmdb`) with countries. It is read at the start and held in memory whole: 3 to 10 MB for most.
+    /// None comes with Sortie, and nobody is asked online. Not used with `detail = "counts"`. Empty: none.
+    country_database: PathBuf = "", Accepts::PathOrNothing;
+
+    /// File that tells which network an address belongs to: a database in the MaxMind DB format with
+    /// autonomous systems. It is held in memory whole: 5 to 12 MB for most, and nothing more when it is the
+    /// file of `country_database`. Not used with `detail = "counts"`. Empty: none.
+    asn_database: PathBuf = "", Accepts::PathOrNothing;
+
     /// Destinations told apart, over all apps. Further ones are counted together as `(other)`.
     destinations_max: u32 = 4_096_u32, Accepts::Number(64, 65_536);
 
@@ -113,7 +123,7 @@ config! {
 
     /// Directory for what is remembered beyond this run: since when and how often apps were in contact with
     /// whom. Empty: it is forgotten when the agent ends.
-    state_dir: PathBuf = "/var/lib/sortie", Accepts::DirectoryOrNothing;
+    state_dir: PathBuf = "/var/lib/sortie", Accepts::PathOrNothing;
 
     /// How often that is written: at most every 15 minutes while there is traffic (`phone`), or once a day
     /// (`router`); both when the agent ends as well.
@@ -129,7 +139,7 @@ config! {
 
     /// Where the cgroup2 file system is mounted.
     /// Empty: it is looked up, and mounted where it is missing.
-    cgroup_root: PathBuf = "", Accepts::DirectoryOrNothing;
+    cgroup_root: PathBuf = "", Accepts::PathOrNothing;
 
     /// How much the agent writes to its standard error.
     /// App names and addresses appear at `debug` only.
@@ -157,7 +167,7 @@ pub enum Accepts {
     /// An absolute path, short enough for a socket in it.
     Directory,
     /// An absolute path, or the empty text.
-    DirectoryOrNothing,
+    PathOrNothing,
     /// A whole number from the first to the second, both included.
     Number(u32, u32),
     /// One of these words.
@@ -170,7 +180,7 @@ impl Accepts {
             (Self::Directory, Value::Path(path)) => {
                 path.is_absolute() && path.as_os_str().len() <= RUNTIME_DIR_BYTES_MAX
             }
-            (Self::DirectoryOrNothing, Value::Path(path)) => {
+            (Self::PathOrNothing, Value::Path(path)) => {
                 path.is_absolute() || path.as_os_str().is_empty()
             }
             (Self::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
@@ -189,7 +199,7 @@ impl fmt::Display for Accepts {
             Self::Directory => {
                 write!(f, "an absolute path of at most {RUNTIME_DIR_BYTES_MAX} bytes, in quotes")
             }
-            Self::DirectoryOrNothing => f.write_str("an absolute path in quotes, or \"\""),
+            Self::PathOrNothing => f.write_str("an absolute path in quotes, or \"\""),
             Self::Number(min, max) => write!(f, "a whole number from {min} to {max}"),
             Self::OneOf(words) => {
                 f.write_str("one of ")?;

@@ -122,6 +122,15 @@ pub enum Failure {
     },
     /// The configuration is not valid.
     Config(ConfigError),
+    /// A database of addresses cannot be used.
+    Database {
+        /// The key of the configuration that names it.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Nobody answers at the control socket.
     NoAgent {
         /// The socket.
@@ -174,7 +183,7 @@ impl Failure {
             Self::Verifier { .. } => Exit::Verifier,
             Self::PortInUse { .. } => Exit::PortInUse,
             Self::AgentRunning { .. } => Exit::AgentRunning,
-            Self::Config(_) => Exit::Config,
+            Self::Config(_) | Self::Database { .. } => Exit::Config,
             Self::NoAgent { .. } => Exit::NoAgent,
             Self::NotLoopback { .. } => Exit::NotLoopback,
             Self::NoEbpf => Exit::NoEbpf,
@@ -230,6 +239,12 @@ impl fmt::Display for Failure {
                 )
             }
             Self::Config(error) => error.fmt(f),
+            Self::Database { key, path, problem } => write!(
+                f,
+                "cannot use {}: {problem}; set `{key}` in the configuration to a file that can be \
+                 used, or to \"\" for none",
+                path.display()
+            ),
             Self::NoAgent { socket } => write!(
                 f,
                 "no agent is running (no answer at {}); start it with `sudo sortie run`",

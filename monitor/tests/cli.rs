@@ -156,6 +156,29 @@ fn a_bad_configuration_names_file_line_and_remedy() {
     );
 }
 
+/// Before anything is attached, and so without root.
+#[test]
+fn a_database_that_cannot_be_used_names_key_file_and_remedy() {
+    let place = Place::new("database");
+    let file = place.0.join("text.mmdb");
+    fs::write(&file, "FR = 192.0.2.0/24").unwrap();
+    for (key, file, problem) in [
+        ("country_database", "/nonexistent.mmdb", "No such file or directory (os error 2)"),
+        (
+            "asn_database",
+            file.to_str().unwrap(),
+            "it is not a database in the MaxMind DB format, or not a whole one",
+        ),
+    ] {
+        place.configure(&format!("runtime_dir = \"{}\"\n{key} = \"{file}\"\n", place.0.display()));
+        let line = format!(
+            "cannot use {file}: {problem}; set `{key}` in the configuration to a file that can be \
+             used, or to \"\" for none"
+        );
+        fails(place.command(&["run"]), 10, &line);
+    }
+}
+
 #[test]
 fn no_agent_is_one_line_whether_it_never_ran_or_died() {
     let place = Place::new("none");

@@ -288,6 +288,7 @@ fn destinations(classes: &[ClassRow]) -> Vec<DestinationRow> {
         shown,
         sources: Sources::one(Source::Dns),
         is_ambiguous: false,
+        registration: None,
         first_seen_unix_ms: 1_700_000_000_000,
         last_seen_unix_ms: 1_700_000_050_000,
     };

@@ -21,7 +21,7 @@ use crate::kernel::calendar::Calendar;
 use crate::kernel::interfaces::InterfaceCounters;
 use crate::ledger::{FlowBook, Ledger, Limits};
 use crate::memory::Memory;
-use crate::naming::{Heard, Level, Namer};
+use crate::naming::{Heard, Level, Namer, Origins};
 
 use self::attribution::Pending;
 use self::names::Shares;
@@ -114,6 +114,8 @@ pub struct Agent {
     flows: FlowBook,
     ledger: Ledger,
     namer: Namer,
+    /// Tells where addresses are registered.
+    origins: Option<Box<dyn Origins>>,
     /// What samples told of processes that are not known yet.
     unheard: Vec<(Owner, Heard)>,
     memory: Option<Memory>,
@@ -150,9 +152,15 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent that knows nothing yet. `level` is how much it keeps of where traffic goes, `own_netns` the
-    /// cookie of the network namespace whose interfaces it compares with.
-    pub fn new(limits: Limits, level: Level, own_netns: u32) -> Self {
+    /// An agent that knows nothing yet. `level` is how much it keeps of where traffic goes, `origins` tells
+    /// where addresses are registered (nobody is asked at [`Level::Counts`]), `own_netns` is the cookie of
+    /// the network namespace whose interfaces it compares with.
+    pub fn new(
+        limits: Limits,
+        level: Level,
+        origins: Option<Box<dyn Origins>>,
+        own_netns: u32,
+    ) -> Self {
         Self {
             own_netns,
             epoch: 0,
@@ -161,6 +169,7 @@ impl Agent {
             flows: FlowBook::default(),
             ledger: Ledger::new(limits),
             namer: Namer::new(level),
+            origins: origins.filter(|_| level > Level::Counts),
             unheard: Vec::new(),
             memory: None,
             calendar: Calendar::default(),

@@ -8,7 +8,7 @@ use crate::clock::Now;
 use crate::event::{Flow, Owner, Peer, Protocol, Sample, Scope};
 use crate::ledger::{Contact, Destination, Slot, Target, Totals, Which};
 use crate::naming::namer::Subject;
-use crate::naming::{Asker, FlowKey, Heard, Name, Reason, Source};
+use crate::naming::{Asker, FlowKey, Heard, Name, Origin, Place, Reason, Registration, Source};
 
 /// Samples that wait until it is known whose they are.
 const WAITING_MAX: usize = 256;
@@ -97,7 +97,13 @@ impl Agent {
         now: Now,
     ) -> Contact {
         let Traffic { protocol, scope, totals, opened_ns, .. } = *traffic;
+        let is_named = matches!(self.flows.target(cookie, traffic.which), Target::Named(_));
         let name = traffic.peer.map(|peer| self.name(slot, cookie, &peer, traffic, now));
+        let destination = name.as_ref().map(|name| Destination::of(name, scope));
+        let origin = match (&destination, &traffic.peer) {
+            (Some(destination), Some(peer)) => self.origin(slot, destination, peer, is_named),
+            _ => None,
+        };
         let (source, reason) =
             name.as_ref().map_or((Source::None, None), |name| (name.source, name.reason));
         let share = self.shares.entry((source, reason, scope)).or_default();
@@ -106,12 +112,34 @@ impl Agent {
         Contact {
             protocol,
             scope,
-            destination: name.as_ref().map(|name| Destination::of(name, scope)),
+            destination,
             source,
             is_ambiguous: name.is_some_and(|name| name.is_ambiguous),
+            origin,
             totals,
             opened_ns,
         }
+    }
+
+    /// Where an address is registered, unless that can add nothing to what the ledger has: it is looked up
+    /// for a destination that is new, and for each flow to one that may have other addresses.
+    fn origin(
+        &self,
+        slot: Slot,
+        destination: &Destination,
+        peer: &Peer,
+        is_named: bool,
+    ) -> Option<Origin> {
+        let origins = self.origins.as_deref()?;
+        if destination.scope != Scope::Internet {
+            return None;
+        }
+        let is_wanted = self.ledger.sums(slot, destination).is_none_or(|known| {
+            let is_complete = known.registration.as_deref().is_some_and(Registration::is_complete);
+            let is_one_address = matches!(destination.place, Place::Address(_));
+            !is_named && !is_one_address && !is_complete
+        });
+        is_wanted.then(|| origins.origin(peer.ip))
     }
 
     fn name(

@@ -101,6 +101,7 @@ fn app_row(entry: &Entry, arrival: u64, now: Now) -> AppRow {
             shown: sums.shown(),
             sources: sums.sources,
             is_ambiguous: sums.is_ambiguous,
+            registration: sums.registration.as_deref().cloned(),
             first_seen_unix_ms: now.unix_ms_at(sums.first_ns),
             last_seen_unix_ms: now.unix_ms_at(sums.last_ns),
         })

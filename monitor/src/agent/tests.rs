@@ -11,6 +11,8 @@ use crate::event::{Counters, Peer, Protocol, SocketKind, TaskName};
 use crate::export::Snapshot;
 use crate::export::snapshot::{AppRow, Health};
 
+mod origins;
+
 const SECOND: u64 = 1_000_000_000;
 const HOME: u32 = 1;
 
@@ -33,10 +35,15 @@ struct Play {
 
 impl Play {
     fn new() -> Self {
+        Self::with(Level::Hosts, None)
+    }
+
+    fn with(level: Level, origins: Option<Box<dyn Origins>>) -> Self {
         let limits =
             Limits { apps_max: 16, destinations_max: 64, shown_per_app_max: 4, shown_max: 16 };
         let world = World { sockets: Some(SocketList::default()), ..World::default() };
-        Self { agent: Agent::new(limits, Level::Hosts, HOME), world, epoch: 10, settled: None }
+        let agent = Agent::new(limits, level, origins, HOME);
+        Self { agent, world, epoch: 10, settled: None }
     }
 
     /// A program that started one second after boot.

@@ -37,6 +37,8 @@ fn every_key_is_read() {
         flows_max = 1_024
         apps_max = 8
         detail = "hosts"
+        country_database = "/usr/share/country.mmdb"
+        asn_database = "/usr/share/asn.mmdb"
         destinations_max = 64
         app_destinations_max = 0
         destination_series_max = 7

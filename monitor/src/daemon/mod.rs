@@ -6,6 +6,7 @@ pub mod keep;
 mod listeners;
 mod log;
 mod memory;
+mod origins;
 mod place;
 mod refusal;
 mod shore;
@@ -67,12 +68,13 @@ pub fn start_failure(error: AttachError) -> Failure {
 
 async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<(), Failure> {
     // Everything that may be in the way is tried before the kernel is touched.
+    let origins = origins::open(config)?;
     attach::check_rights().map_err(refusal::attach)?;
     let listener = listen(config, file).await?;
     let place = Place::take(&config.runtime_dir)?;
     let control = place.listen(&config.socket_group)?;
     let end = Signals::new().map_err(|error| Failure::io("cannot wait for signals", error))?;
-    let (shore, ring) = Shore::start(config, object)?;
+    let (shore, ring) = Shore::start(config, origins, object)?;
     #[expect(
         deprecated,
         reason = "its successor is unsafe; aya's ring buffer keeps its descriptor open"

@@ -27,6 +27,7 @@ use crate::kernel::{
 };
 use crate::ledger::Limits;
 use crate::memory::Forget;
+use crate::naming::Origins;
 
 const PROC: &str = "/proc";
 
@@ -66,6 +67,7 @@ impl Shore {
     /// Attaches the programs and looks at what was there before them.
     pub(super) fn start(
         config: &Config,
+        origins: Option<Box<dyn Origins>>,
         object: Option<PathBuf>,
     ) -> Result<(Self, RingBuf<MapData>), Failure> {
         let order = Order {
@@ -87,7 +89,8 @@ impl Shore {
         let own_netns = own_netns(&kernel);
         let (keeper, memory) = Keeper::open(config, now.boot_ns / 1_000_000_000);
         let mut shore = Self {
-            agent: Agent::new(limits, config.detail.level(), own_netns).with_memory(memory),
+            agent: Agent::new(limits, config.detail.level(), origins, own_netns)
+                .with_memory(memory),
             own_netns,
             kernel,
             samples,

@@ -97,6 +97,17 @@ pub struct Destination {
     pub sources: Vec<Word>,
     /// Whether another name would have done as well, at least once.
     pub ambiguous: bool,
+    /// The country its address is registered in, by the user's database: two capital letters
+    /// (ISO 3166-1). Not where the server is.
+    pub country: Option<String>,
+    /// Whether other addresses of it are registered in other countries.
+    pub several_countries: bool,
+    /// The number of the autonomous system that announces its address, by the user's database.
+    pub asn: Option<u32>,
+    /// Whose autonomous system that is.
+    pub organisation: Option<String>,
+    /// Whether other addresses of it belong to other autonomous systems.
+    pub several_networks: bool,
     /// The sums.
     pub totals: Totals,
     /// When traffic to or from it was first seen.

@@ -92,6 +92,7 @@ fn destination(to: &Destination, ago: &dyn Fn(u64) -> String, paper: &Paper) -> 
     let mut known = Vec::new();
     known.extend(to.company.as_deref().map(|company| format!("company: {}", text::clean(company))));
     known.extend(to.scope.as_deref().map(|scope| format!("scope: {}", text::clean(scope))));
+    known.extend(registered(to));
     let sources: Vec<_> = to.sources.iter().map(|source| text::clean(source)).collect();
     if !sources.is_empty() {
         let sources = sources.join(", ");
@@ -105,6 +106,21 @@ fn destination(to: &Destination, ago: &dyn Fn(u64) -> String, paper: &Paper) -> 
         lines.extend(behaviour(id, to.behaviour_name.as_deref(), paper));
     }
     lines
+}
+
+/// Where the address is registered. That is not where the bytes go: one address can be in many places.
+fn registered(to: &Destination) -> Option<String> {
+    let network = to.asn.map(|asn| {
+        let whose = text::clean(to.organisation.as_deref().unwrap_or_default());
+        let others = if to.several_networks { " and others" } else { "" };
+        format!("AS{asn} {whose}").trim_end().to_owned() + others
+    });
+    let Some(country) = to.country.as_deref().map(text::clean) else {
+        return network.map(|network| format!("registered to: {network}"));
+    };
+    let elsewhere = if to.several_countries { " and elsewhere" } else { "" };
+    let network = network.map_or_else(String::new, |network| format!(" ({network})"));
+    Some(format!("registered in: {country}{elsewhere}{network}"))
 }
 
 /// What is documented. The agent may know more behaviours than this program.
@@ -151,6 +167,11 @@ mod tests {
             scope: Some(scope.into()),
             sources: vec!["dns".into(), "tls_sni".into()],
             ambiguous: true,
+            country: Some("FR".to_owned()),
+            asn: Some(3215),
+            several_countries: false,
+            organisation: Some("Orange".to_owned()),
+            several_networks: false,
             totals: Totals { sent_bytes: 1_500, connections: 1, ..Totals::default() },
             first_seen_unix_ms: 1_000,
             last_seen_unix_ms: 61_000,
@@ -204,7 +225,8 @@ mod tests {
         for said in [
             "One (org.example.One)",
             "sent 1.50 kB, received 0 B, 1 connection, first 2m ago, last 1m ago",
-            "company: OnePlus; scope: internet; name from: dns, tls_sni (other names would do as well)",
+            "company: OnePlus; scope: internet; registered in: FR (AS3215 Orange); name from: dns, tls_sni \
+             (other names would do as well)",
             "behaviour: oneplus-device-manager",
             "ocumented as",
             "evil",
@@ -212,5 +234,25 @@ mod tests {
             assert!(page.contains(said), "{said:?} is not in:\n{page}");
         }
         assert!(!page.contains('\u{1b}'), "{page}");
+    }
+
+    #[test]
+    fn a_page_says_where_addresses_are_registered_and_nothing_more() {
+        let to = |country: Option<&str>, asn, organisation: Option<&str>| Destination {
+            country: country.map(str::to_owned),
+            asn,
+            organisation: organisation.map(str::to_owned),
+            ..Destination::default()
+        };
+        let said = |to: &Destination| registered(to).unwrap_or_default();
+        assert_eq!(registered(&to(None, None, Some("Orange"))), None);
+        assert_eq!(said(&to(Some("FR"), None, None)), "registered in: FR");
+        assert_eq!(said(&to(None, Some(3215), Some("Orange"))), "registered to: AS3215 Orange");
+        let hostile = to(Some("F\u{1b}"), Some(1), Some("\u{1b}[2J"));
+        assert!(!said(&hostile).contains('\u{1b}'), "{}", said(&hostile));
+        let mut several = to(Some("FR"), Some(3215), None);
+        several.several_countries = true;
+        several.several_networks = true;
+        assert_eq!(said(&several), "registered in: FR and elsewhere (AS3215 and others)");
     }
 }

@@ -10,7 +10,7 @@ pub use crate::ledger::Destination;
 use crate::ledger::{Sources, Totals};
 use crate::memory::{self, Finding};
 use crate::naming::namer::Tally;
-use crate::naming::{Reason, Source};
+use crate::naming::{Reason, Registration, Source};
 
 /// Everything the agent knows at one moment.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +82,8 @@ pub struct DestinationRow {
     pub sources: Sources,
     /// Whether another name would have done as well, at least once.
     pub is_ambiguous: bool,
+    /// Where its addresses are registered, if anything is known of that.
+    pub registration: Option<Registration>,
     /// Milliseconds since the Unix epoch.
     pub first_seen_unix_ms: u64,
     /// Milliseconds since the Unix epoch.

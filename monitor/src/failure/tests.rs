@@ -25,6 +25,11 @@ fn failures_are_one_line() {
         Failure::KernelTooOld { running: "4.19.0".to_owned(), needed: "5.10" },
         Failure::PortInUse { address: "127.0.0.1:9917".to_owned() },
         Failure::AgentRunning { runtime_dir: "/run/sortie".into(), pid: Some(12) },
+        Failure::Database {
+            key: "asn_database",
+            path: "/x.mmdb".into(),
+            problem: "it tells of no autonomous systems".to_owned(),
+        },
         Failure::NoAgent { socket: "/run/sortie/sortie.sock".into() },
         Failure::NotLoopback { address: "0.0.0.0:9917".to_owned() },
         Failure::NoEbpf,

@@ -7,7 +7,7 @@ use crate::event::{Protocol, Scope};
 use crate::identity::Identity;
 use crate::naming::catalogue::BehaviourId;
 use crate::naming::company::CompanyId;
-use crate::naming::{Name, Place, Source};
+use crate::naming::{Name, Origin, Place, Registration, Source};
 
 /// Where traffic goes to or comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +64,8 @@ pub struct Contact {
     pub source: Source,
     /// Whether another name would do as well.
     pub is_ambiguous: bool,
+    /// Where its address is registered, if that was looked up.
+    pub origin: Option<Origin>,
     /// What is added.
     pub totals: Totals,
     /// When the socket was opened, in nanoseconds since boot.
@@ -71,7 +73,7 @@ pub struct Contact {
 }
 
 /// An app's sums for one destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationSums {
     /// The sums.
     pub totals: Totals,
@@ -83,6 +85,8 @@ pub struct DestinationSums {
     pub sources: Sources,
     /// Whether another name would have done as well, at least once.
     pub is_ambiguous: bool,
+    /// Where its addresses are registered, if anything is known of that.
+    pub registration: Option<Box<Registration>>,
     /// While it has series of its own in the metrics: what had been counted before, in `(other)`.
     pub shown_since: Option<Totals>,
 }
@@ -95,6 +99,7 @@ impl DestinationSums {
             last_ns: now_ns,
             sources: Sources::one(contact.source),
             is_ambiguous: contact.is_ambiguous,
+            registration: contact.origin.clone().and_then(Registration::of).map(Box::new),
             shown_since: None,
         }
     }
@@ -110,6 +115,11 @@ impl DestinationSums {
         self.last_ns = self.last_ns.max(other.last_ns);
         self.sources.add(other.sources);
         self.is_ambiguous |= other.is_ambiguous;
+        match (&mut self.registration, &other.registration) {
+            (Some(registration), Some(other)) => registration.add(other),
+            (registration @ None, other) => registration.clone_from(other),
+            (Some(_), None) => {}
+        }
     }
 
     fn bytes(&self) -> u64 {
@@ -206,7 +216,7 @@ impl Entry {
         self.destinations.retain(|to, sums| {
             let is_it = to.place.label() == label;
             if is_it {
-                gone.push(*sums);
+                gone.push(sums.clone());
             }
             !is_it
         });
@@ -215,6 +225,11 @@ impl Entry {
             self.fold(sums);
         }
         gone.len()
+    }
+
+    /// The sums of a destination that is told apart.
+    pub(super) fn sums(&self, destination: &Destination) -> Option<&DestinationSums> {
+        self.destinations.get(destination)
     }
 
     /// Adds a contact; true when its destination is new. `shows` tells whether there is room for its series.
@@ -274,10 +289,12 @@ impl Entry {
         has_room
     }
 
+    /// Adds sums to `(other)`, which is registered nowhere: it stands for many.
     fn fold(&mut self, sums: &DestinationSums) {
+        let sums = DestinationSums { registration: None, ..sums.clone() };
         match &mut self.other {
-            Some(other) => other.merge(sums),
-            None => self.other = Some(*sums),
+            Some(other) => other.merge(&sums),
+            None => self.other = Some(sums),
         }
     }
 
@@ -294,7 +311,7 @@ impl Entry {
         self.destinations.retain(|_, sums| {
             let fold = sums.last_ns <= limit && folded.len() < count;
             if fold {
-                folded.push(*sums);
+                folded.push(sums.clone());
             }
             !fold
         });

@@ -121,6 +121,11 @@ impl Ledger {
         }
     }
 
+    /// An app's sums for a destination, while that is told apart.
+    pub fn sums(&self, slot: Slot, destination: &Destination) -> Option<&DestinationSums> {
+        self.entries.get(slot.0)?.sums(destination)
+    }
+
     /// Lets a large destination of each app take the place of a small one in the metrics.
     pub fn promote(&mut self) {
         let Limits { shown_per_app_max, shown_max, .. } = self.limits;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Protocol, Scope, Volume};
 use crate::identity::Kind;
-use crate::naming::{Place, Source};
+use crate::naming::{Origin, Place, Source};
 
 fn limits(apps_max: usize, destinations_max: usize) -> Limits {
     Limits { apps_max, destinations_max, shown_per_app_max: 3, shown_max: 8 }
@@ -27,6 +27,7 @@ fn contact(destination: Destination, bytes: u32) -> Contact {
         destination: Some(destination),
         source: Source::Dns,
         is_ambiguous: false,
+        origin: None,
         totals,
         opened_ns: 5,
     }
@@ -110,6 +111,33 @@ fn a_scan_folds_its_own_detail() {
     assert!(scanner.destinations().count() <= 64);
     let shown = scanner.destinations().count() as u64 - 1;
     assert_eq!(ledger.destinations_capped(), 10_000 - shown);
+}
+
+#[test]
+fn what_is_folded_is_registered_nowhere() {
+    let mut ledger = Ledger::new(limits(1, 1));
+    let slot = ledger.slot(&identity(1));
+    let from = |number: u16, country: &str| Contact {
+        origin: Some(Origin::new(Some(country), None, None)),
+        ..contact(address(number), 1)
+    };
+    let steps = [
+        (from(1, "FR"), Some(false)),
+        (from(1, "DE"), Some(true)),
+        (from(2, "JP"), None),
+        (from(3, "BR"), None),
+    ];
+    for (time, (contact, expected)) in (0..).zip(steps) {
+        ledger.record(slot, &contact, time);
+        let known = ledger.sums(slot, &address(1)).and_then(|sums| sums.registration.as_deref());
+        assert_eq!(known.map(|known| known.several_countries), expected);
+    }
+    let rows: Vec<_> = ledger.entries()[0].destinations().collect();
+    let [(Some(to), sums), (None, other)] = rows[..] else { unreachable!("one and the others") };
+    assert_eq!(to, &address(3));
+    let country = sums.registration.as_deref().and_then(|known| known.country());
+    assert_eq!(country, Some("BR"));
+    assert_eq!((other.totals.tx.bytes, &other.registration), (3, &None));
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::export::snapshot::{
 };
 use crate::ledger;
 use crate::memory;
-use crate::naming::Place;
 use crate::naming::catalogue::BehaviourId;
+use crate::naming::{Place, Registration};
 
 impl From<&Snapshot> for Document {
     fn from(snapshot: &Snapshot) -> Self {
@@ -62,6 +62,8 @@ impl From<&DestinationRow> for Destination {
     fn from(row: &DestinationRow) -> Self {
         let destination = row.destination.as_ref();
         let behaviour = destination.and_then(|to| to.behaviour).map(BehaviourId::behaviour);
+        let registration = row.registration.as_ref();
+        let origin = registration.map(|registration| &registration.first);
         Self {
             name: destination.map_or_else(|| Place::Other.label(), |to| to.place.label()),
             company: destination.and_then(|to| to.company).map(|company| company.name().into()),
@@ -70,6 +72,13 @@ impl From<&DestinationRow> for Destination {
             scope: destination.map(|to| to.scope.label().into()),
             sources: row.sources.iter().map(|source| source.label().into()).collect(),
             ambiguous: row.is_ambiguous,
+            country: registration.and_then(Registration::country).map(str::to_owned),
+            several_countries: registration.is_some_and(|known| known.several_countries),
+            asn: origin.and_then(|origin| origin.asn),
+            organisation: origin
+                .and_then(|origin| origin.organisation.as_deref())
+                .map(str::to_owned),
+            several_networks: registration.is_some_and(|known| known.several_networks),
             totals: row.totals.into(),
             first_seen_unix_ms: row.first_seen_unix_ms,
             last_seen_unix_ms: row.last_seen_unix_ms,

@@ -5,7 +5,12 @@ use crate::export::{Snapshot, snapshot};
 use crate::identity::{self, Identity, Kind, Rung};
 use crate::ledger;
 use crate::naming::catalogue::BehaviourId;
-use crate::naming::{Place, Reason, Source, company};
+use crate::naming::{Origin, Place, Reason, Registration, Source, company};
+
+fn registration() -> Registration {
+    let first = Origin::new(Some("FR"), Some(3215), Some("Orange"));
+    Registration { first, several_countries: true, several_networks: false }
+}
 
 fn snapshot() -> Snapshot {
     let totals = ledger::Totals {
@@ -20,6 +25,7 @@ fn snapshot() -> Snapshot {
             .as_ref()
             .map(|_| ledger::Sources::one(Source::Dns))
             .unwrap_or_default(),
+        registration: destination.is_some().then(registration),
         destination,
         totals,
         shown: None,
@@ -78,9 +84,11 @@ fn the_schema_is_this() {
         r#""first_seen_unix_ms":10,"last_seen_unix_ms":20,"classes":[{"protocol":"tcp","#,
         r#""scope":"internet","totals":TOTALS}],"destinations":[{"name":"tinno.com","company":"Meta","#,
         r#""behaviour":"wiko-sts-report","behaviour_name":"BEHAVIOUR","scope":"internet","#,
-        r#""sources":["dns"],"ambiguous":false,"totals":TOTALS,"first_seen_unix_ms":10,"#,
+        r#""sources":["dns"],"ambiguous":false,"country":"FR","several_countries":true,"#,
+        r#""asn":3215,"organisation":"Orange","several_networks":false,"totals":TOTALS,"first_seen_unix_ms":10,"#,
         r#""last_seen_unix_ms":20},{"name":"(other)","company":null,"behaviour":null,"#,
-        r#""behaviour_name":null,"scope":null,"sources":[],"ambiguous":false,"totals":TOTALS,"#,
+        r#""behaviour_name":null,"scope":null,"sources":[],"ambiguous":false,"country":null,"#,
+        r#""several_countries":false,"asn":null,"organisation":null,"several_networks":false,"totals":TOTALS,"#,
         r#""first_seen_unix_ms":10,"last_seen_unix_ms":20}]}],"findings":[],"names":[{"source":"none","#,
         r#""reason":"doh","scope":"internet","sent_bytes":1,"received_bytes":3}],"interfaces":[{"name":"wlan0","sent_bytes":0,"#,
         r#""sent_packets":0,"received_bytes":0,"received_packets":0,"attributed_sent_bytes":0,"#,
