@@ -5,6 +5,7 @@
 mod agent;
 mod apt;
 mod bench;
+mod cross;
 mod doctor;
 mod e2e;
 mod ebpf;
@@ -20,6 +21,7 @@ mod test;
 mod tidy;
 mod toolchain;
 mod tools;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -34,7 +36,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Help => exec::show(task::HELP)?,
         Task::Run(options) => run::run(&options)?,
         Task::Test(options) => test::run(&options)?,
-        Task::Build(options) => agent::run(options)?,
+        Task::Build(options) => agent::run(&options)?,
+        Task::Vm(options) => vm::run(&options)?,
         Task::Doctor => return doctor::run(),
         Task::Tidy => tidy::run()?,
         Task::Bench(arguments) => bench::run(arguments)?,

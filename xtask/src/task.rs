@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser};
 
-use crate::{agent, run, test};
+use crate::{agent, run, test, vm};
 
 /// What `--help` shows.
 pub(crate) const HELP: &str = include_str!("help.txt");
@@ -15,6 +15,7 @@ pub(crate) enum Task {
     Run(run::Options),
     Test(test::Options),
     Build(agent::Options),
+    Vm(vm::Options),
     Doctor,
     Tidy,
     /// The benchmarks read their arguments themselves.
@@ -40,6 +41,7 @@ impl Task {
             "run" => Self::Run(run::Options::parse(&mut arguments)?),
             "test" => Self::Test(test::Options::parse(&mut arguments)?),
             "build" => Self::Build(agent::Options::parse(&mut arguments)?),
+            "vm" => Self::Vm(vm::Options::parse(&mut arguments)?),
             "doctor" => Self::Doctor,
             "tidy" => Self::Tidy,
             other => bail!("there is no task `{other}`; `cargo xtask --help` lists them"),
@@ -62,7 +64,7 @@ mod tests {
             assert!(matches!(parse(arguments), Ok(Task::Help)), "{arguments:?}");
         }
         assert!(matches!(parse(&["bench", "--help"]), Ok(Task::Bench(_))));
-        for task in ["run", "test", "build", "doctor", "tidy", "bench"] {
+        for task in ["run", "test", "build", "vm", "doctor", "tidy", "bench"] {
             assert!(HELP.contains(&format!("\n  {task} ")), "{task}");
         }
     }

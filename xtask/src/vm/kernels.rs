@@ -1,0 +1,182 @@
+//! The kernels on which it must work: Debian's, of every supported age and architecture.
+
+use anyhow::{Result, bail};
+
+/// A kernel as Debian packs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kernel {
+    /// Architecture and series, as in "x86_64-6.1".
+    pub(crate) name: &'static str,
+    /// The target whose programs run on it.
+    pub(crate) arch: &'static str,
+    /// Debian's release and architecture.
+    pub(crate) suite: &'static str,
+    pub(crate) debian: &'static str,
+    /// The beginnings of its packages' names: first the one with the kernel, then that with modules,
+    /// if they are apart.
+    pub(crate) packages: &'static [&'static str],
+    /// The end of the names.
+    pub(crate) flavour: &'static str,
+}
+
+const WHOLE_5_10: &[&str] = &["linux-image-5.10."];
+const WHOLE_6_1: &[&str] = &["linux-image-6.1."];
+const WHOLE_6_12: &[&str] = &["linux-image-6.12."];
+/// The newest series is packed in parts.
+const PARTS: &[&str] = &["linux-binary-", "linux-modules-"];
+
+const fn kernel(
+    name: &'static str,
+    (arch, debian, flavour): (&'static str, &'static str, &'static str),
+    suite: &'static str,
+    packages: &'static [&'static str],
+) -> Kernel {
+    Kernel { name, arch, suite, debian, packages, flavour }
+}
+
+const AMD64: (&str, &str, &str) = ("x86_64", "amd64", "cloud-amd64");
+const ARM64: (&str, &str, &str) = ("aarch64", "arm64", "cloud-arm64");
+const ARMHF: (&str, &str, &str) = ("armv7", "armhf", "armmp");
+const MIPSEL: (&str, &str, &str) = ("mipsel", "mipsel", "4kc-malta");
+const RISCV64: (&str, &str, &str) = ("riscv64gc", "riscv64", "riscv64");
+
+/// All of them. None of the 32-bit ones has kernel BTF.
+pub(crate) const KERNELS: [Kernel; 12] = [
+    kernel("x86_64-5.10", AMD64, "bullseye", WHOLE_5_10),
+    kernel("x86_64-6.1", AMD64, "bookworm", WHOLE_6_1),
+    kernel("x86_64-6.12", AMD64, "trixie", WHOLE_6_12),
+    kernel("x86_64-newest", AMD64, "sid", PARTS),
+    kernel("aarch64-5.10", ARM64, "bullseye", WHOLE_5_10),
+    kernel("aarch64-6.1", ARM64, "bookworm", WHOLE_6_1),
+    kernel("aarch64-6.12", ARM64, "trixie", WHOLE_6_12),
+    kernel("aarch64-newest", ARM64, "sid", PARTS),
+    kernel("armv7-6.1", ARMHF, "bookworm", WHOLE_6_1),
+    kernel("armv7-6.12", ARMHF, "trixie", WHOLE_6_12),
+    kernel("mipsel-6.1", MIPSEL, "bookworm", WHOLE_6_1),
+    kernel("riscv64-newest", RISCV64, "sid", PARTS),
+];
+
+/// The states a machine can be in, beside the plain one; the program `vmcases` knows them by name.
+pub(crate) const MODES: [&str; 10] = [
+    "hybrid",
+    "v1-only",
+    "shadowed",
+    "exclusive",
+    "no-diag",
+    "memlock",
+    "no-jit",
+    "small",
+    "read-only",
+    "no-ptrace",
+];
+
+/// The state in which nothing is amiss.
+pub(crate) const PLAIN: &str = "plain";
+
+/// The worse states that are part of the matrix, each on one kernel.
+const WORSE: [(&str, &str); 10] = [
+    ("x86_64-6.1", "hybrid"),
+    ("x86_64-6.1", "v1-only"),
+    ("x86_64-6.1", "shadowed"),
+    ("x86_64-6.1", "exclusive"),
+    ("x86_64-6.1", "no-diag"),
+    ("x86_64-5.10", "memlock"),
+    ("x86_64-6.1", "no-jit"),
+    ("mipsel-6.1", "small"),
+    ("x86_64-6.1", "read-only"),
+    ("x86_64-6.1", "no-ptrace"),
+];
+
+/// The machines of the normal test command: another kernel than most developers run, and another
+/// architecture.
+const FAST: [&str; 2] = ["x86_64-6.1", "aarch64-6.1"];
+
+/// A kernel in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Machine {
+    pub(crate) kernel: Kernel,
+    pub(crate) mode: &'static str,
+}
+
+impl Machine {
+    /// "KERNEL", or "KERNEL:MODE" where something is amiss.
+    pub(crate) fn name(&self) -> String {
+        match self.mode {
+            PLAIN => self.kernel.name.to_owned(),
+            mode => format!("{}:{mode}", self.kernel.name),
+        }
+    }
+
+    /// Memory in MiB.
+    pub(crate) fn memory(&self) -> u32 {
+        if self.mode == "small" { 64 } else { 256 }
+    }
+}
+
+fn plain(kernel: Kernel) -> Machine {
+    Machine { kernel, mode: PLAIN }
+}
+
+/// Every machine of the matrix.
+pub(crate) fn matrix() -> Vec<Machine> {
+    let worse = WORSE.iter().filter_map(|(kernel, mode)| {
+        let kernel = KERNELS.iter().find(|found| found.name == *kernel)?;
+        Some(Machine { kernel: *kernel, mode })
+    });
+    KERNELS.into_iter().map(plain).chain(worse).collect()
+}
+
+/// The fast part of the matrix.
+pub(crate) fn fast() -> Vec<Machine> {
+    KERNELS.into_iter().filter(|kernel| FAST.contains(&kernel.name)).map(plain).collect()
+}
+
+/// The machines of a name: one, or an architecture's plain ones.
+pub(crate) fn named(name: &str) -> Result<Vec<Machine>> {
+    if let Some((kernel, mode)) = name.split_once(':') {
+        let kernel = KERNELS.iter().find(|found| found.name == kernel);
+        let mode = MODES.iter().find(|found| **found == mode);
+        if let (Some(kernel), Some(mode)) = (kernel, mode) {
+            return Ok(vec![Machine { kernel: *kernel, mode }]);
+        }
+    }
+    let is_meant = |kernel: &Kernel| kernel.name == name || kernel.arch == name;
+    let found: Vec<Machine> = KERNELS.into_iter().filter(is_meant).map(plain).collect();
+    if found.is_empty() {
+        let kernels = KERNELS.map(|kernel| kernel.name).join(", ");
+        let modes = MODES.join(", ");
+        bail!("no kernel `{name}`; there are {kernels}, and after a colon the states {modes}");
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cross::Target;
+
+    #[test]
+    fn every_kernel_has_a_target_and_the_matrix_every_state() -> Result<()> {
+        for kernel in KERNELS {
+            Target::named(kernel.arch)?;
+        }
+        assert_eq!(matrix().len(), KERNELS.len() + WORSE.len());
+        for mode in MODES {
+            assert!(matrix().iter().any(|machine| machine.mode == mode), "{mode}");
+        }
+        assert_eq!(fast().len(), FAST.len());
+        Ok(())
+    }
+
+    #[test]
+    fn a_machine_is_named_by_kernel_and_state() -> Result<()> {
+        assert_eq!(named("x86_64")?.len(), 4);
+        for machine in matrix() {
+            assert_eq!(named(&machine.name())?, [machine]);
+        }
+        for wrong in ["x86_64-4.9", "x86_64-6.1:drunk", ":hybrid", ""] {
+            assert!(named(wrong).is_err(), "{wrong}");
+        }
+        Ok(())
+    }
+}
