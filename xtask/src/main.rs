@@ -12,6 +12,7 @@ mod ebpf;
 mod exec;
 mod install;
 mod linker;
+mod package;
 mod places;
 mod root;
 mod run;
@@ -37,6 +38,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Run(options) => run::run(&options)?,
         Task::Test(options) => test::run(&options)?,
         Task::Build(options) => agent::run(&options)?,
+        Task::Package(options) => package::run(&options)?,
         Task::Vm(options) => vm::run(&options)?,
         Task::Doctor => return doctor::run(),
         Task::Tidy => tidy::run()?,

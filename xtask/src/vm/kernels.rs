@@ -44,14 +44,14 @@ const RISCV64: (&str, &str, &str) = ("riscv64gc", "riscv64", "riscv64");
 pub(crate) const KERNELS: [Kernel; 12] = [
     kernel("x86_64-5.10", AMD64, "bullseye", WHOLE_5_10),
     kernel("x86_64-6.1", AMD64, "bookworm", WHOLE_6_1),
-    kernel("x86_64-6.12", AMD64, "trixie", WHOLE_6_12),
+    kernel("x86_64-6.12", AMD64, "bookworm-backports", WHOLE_6_12),
     kernel("x86_64-newest", AMD64, "sid", PARTS),
     kernel("aarch64-5.10", ARM64, "bullseye", WHOLE_5_10),
     kernel("aarch64-6.1", ARM64, "bookworm", WHOLE_6_1),
-    kernel("aarch64-6.12", ARM64, "trixie", WHOLE_6_12),
+    kernel("aarch64-6.12", ARM64, "bookworm-backports", WHOLE_6_12),
     kernel("aarch64-newest", ARM64, "sid", PARTS),
     kernel("armv7-6.1", ARMHF, "bookworm", WHOLE_6_1),
-    kernel("armv7-6.12", ARMHF, "trixie", WHOLE_6_12),
+    kernel("armv7-6.12", ARMHF, "bookworm-backports", WHOLE_6_12),
     kernel("mipsel-6.1", MIPSEL, "bookworm", WHOLE_6_1),
     kernel("riscv64-newest", RISCV64, "sid", PARTS),
 ];
