@@ -5,29 +5,29 @@ use anyhow::{Context as _, Result};
 
 /// An archive under construction.
 #[derive(Debug, Default)]
-pub(crate) struct Archive {
+pub(super) struct Archive {
     bytes: Vec<u8>,
     entries: u32,
 }
 
 impl Archive {
     /// Adds a folder.
-    pub(crate) fn folder(&mut self, path: &str) -> Result<()> {
+    pub(super) fn folder(&mut self, path: &str) -> Result<()> {
         self.entry(path, 0o040_755, (0, 0), &[])
     }
 
     /// Adds a program.
-    pub(crate) fn program(&mut self, path: &str, content: &[u8]) -> Result<()> {
+    pub(super) fn program(&mut self, path: &str, content: &[u8]) -> Result<()> {
         self.entry(path, 0o100_755, (0, 0), content)
     }
 
     /// Adds a character device.
-    pub(crate) fn device(&mut self, path: &str, number: (u32, u32)) -> Result<()> {
+    pub(super) fn device(&mut self, path: &str, number: (u32, u32)) -> Result<()> {
         self.entry(path, 0o020_600, number, &[])
     }
 
     /// The archive, ended.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
+    pub(super) fn finish(mut self) -> Result<Vec<u8>> {
         self.entry("TRAILER!!!", 0, (0, 0), &[])?;
         Ok(self.bytes)
     }

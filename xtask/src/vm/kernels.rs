@@ -4,19 +4,19 @@ use anyhow::{Result, bail};
 
 /// A kernel as Debian packs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kernel {
+pub(super) struct Kernel {
     /// Architecture and series, as in "x86_64-6.1".
-    pub(crate) name: &'static str,
+    pub(super) name: &'static str,
     /// The target whose programs run on it.
-    pub(crate) arch: &'static str,
+    pub(super) arch: &'static str,
     /// Debian's release and architecture.
-    pub(crate) suite: &'static str,
-    pub(crate) debian: &'static str,
+    pub(super) suite: &'static str,
+    pub(super) debian: &'static str,
     /// The beginnings of its packages' names: first the one with the kernel, then that with modules,
     /// if they are apart.
-    pub(crate) packages: &'static [&'static str],
+    pub(super) packages: &'static [&'static str],
     /// The end of the names.
-    pub(crate) flavour: &'static str,
+    pub(super) flavour: &'static str,
 }
 
 const WHOLE_5_10: &[&str] = &["linux-image-5.10."];
@@ -41,7 +41,7 @@ const MIPSEL: (&str, &str, &str) = ("mipsel", "mipsel", "4kc-malta");
 const RISCV64: (&str, &str, &str) = ("riscv64gc", "riscv64", "riscv64");
 
 /// All of them. None of the 32-bit ones has kernel BTF.
-pub(crate) const KERNELS: [Kernel; 12] = [
+pub(super) const KERNELS: [Kernel; 12] = [
     kernel("x86_64-5.10", AMD64, "bullseye", WHOLE_5_10),
     kernel("x86_64-6.1", AMD64, "bookworm", WHOLE_6_1),
     kernel("x86_64-6.12", AMD64, "bookworm-backports", WHOLE_6_12),
@@ -57,7 +57,7 @@ pub(crate) const KERNELS: [Kernel; 12] = [
 ];
 
 /// The states a machine can be in, beside the plain one; the program `vmcases` knows them by name.
-pub(crate) const MODES: [&str; 10] = [
+pub(super) const MODES: [&str; 11] = [
     "hybrid",
     "v1-only",
     "shadowed",
@@ -67,14 +67,15 @@ pub(crate) const MODES: [&str; 10] = [
     "no-jit",
     "small",
     "read-only",
+    "unit",
     "no-ptrace",
 ];
 
 /// The state in which nothing is amiss.
-pub(crate) const PLAIN: &str = "plain";
+pub(super) const PLAIN: &str = "plain";
 
 /// The worse states that are part of the matrix, each on one kernel.
-const WORSE: [(&str, &str); 10] = [
+const WORSE: [(&str, &str); 11] = [
     ("x86_64-6.1", "hybrid"),
     ("x86_64-6.1", "v1-only"),
     ("x86_64-6.1", "shadowed"),
@@ -84,6 +85,7 @@ const WORSE: [(&str, &str); 10] = [
     ("x86_64-6.1", "no-jit"),
     ("mipsel-6.1", "small"),
     ("x86_64-6.1", "read-only"),
+    ("x86_64-6.1", "unit"),
     ("x86_64-6.1", "no-ptrace"),
 ];
 
@@ -93,14 +95,14 @@ const FAST: [&str; 2] = ["x86_64-6.1", "aarch64-6.1"];
 
 /// A kernel in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Machine {
-    pub(crate) kernel: Kernel,
-    pub(crate) mode: &'static str,
+pub(super) struct Machine {
+    pub(super) kernel: Kernel,
+    pub(super) mode: &'static str,
 }
 
 impl Machine {
     /// "KERNEL", or "KERNEL:MODE" where something is amiss.
-    pub(crate) fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self.mode {
             PLAIN => self.kernel.name.to_owned(),
             mode => format!("{}:{mode}", self.kernel.name),
@@ -108,7 +110,7 @@ impl Machine {
     }
 
     /// Memory in MiB.
-    pub(crate) fn memory(&self) -> u32 {
+    pub(super) fn memory(&self) -> u32 {
         if self.mode == "small" { 64 } else { 256 }
     }
 }
@@ -118,7 +120,7 @@ fn plain(kernel: Kernel) -> Machine {
 }
 
 /// Every machine of the matrix.
-pub(crate) fn matrix() -> Vec<Machine> {
+pub(super) fn matrix() -> Vec<Machine> {
     let worse = WORSE.iter().filter_map(|(kernel, mode)| {
         let kernel = KERNELS.iter().find(|found| found.name == *kernel)?;
         Some(Machine { kernel: *kernel, mode })
@@ -127,12 +129,12 @@ pub(crate) fn matrix() -> Vec<Machine> {
 }
 
 /// The fast part of the matrix.
-pub(crate) fn fast() -> Vec<Machine> {
+pub(super) fn fast() -> Vec<Machine> {
     KERNELS.into_iter().filter(|kernel| FAST.contains(&kernel.name)).map(plain).collect()
 }
 
 /// The machines of a name: one, or an architecture's plain ones.
-pub(crate) fn named(name: &str) -> Result<Vec<Machine>> {
+pub(super) fn named(name: &str) -> Result<Vec<Machine>> {
     if let Some((kernel, mode)) = name.split_once(':') {
         let kernel = KERNELS.iter().find(|found| found.name == kernel);
         let mode = MODES.iter().find(|found| **found == mode);

@@ -17,14 +17,14 @@ const KEYRING: &str = "usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The private apt.
 #[derive(Debug)]
-pub(crate) struct Mirror {
+pub(super) struct Mirror {
     folder: PathBuf,
     get: PathBuf,
 }
 
 /// A package that can be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Package {
+pub(super) struct Package {
     name: String,
     debian: &'static str,
     version: String,
@@ -32,7 +32,7 @@ pub(crate) struct Package {
 
 impl Mirror {
     /// Sets the configuration up and reads the lists.
-    pub(crate) fn open(places: &Places, workspace: &Workspace) -> Result<Self> {
+    pub(super) fn open(places: &Places, workspace: &Workspace) -> Result<Self> {
         let get = places
             .program("apt-get")
             .context("kernels come from Debian, and there is no apt-get here")?;
@@ -68,7 +68,7 @@ impl Mirror {
     }
 
     /// The packages of a kernel, the newest of its series.
-    pub(crate) fn packages(&self, kernel: &Kernel) -> Result<Vec<Package>> {
+    pub(super) fn packages(&self, kernel: &Kernel) -> Result<Vec<Package>> {
         let format = "$(FILENAME)";
         let of = [
             format!("Codename: {}", kernel.suite),
@@ -94,7 +94,7 @@ impl Mirror {
     }
 
     /// Fetches packages, all at once, since each call reads all lists; gives the files.
-    pub(crate) fn fetch(&self, packages: &[Package]) -> Result<Vec<PathBuf>> {
+    pub(super) fn fetch(&self, packages: &[Package]) -> Result<Vec<PathBuf>> {
         let folder = self.folder.join("debs");
         fs::create_dir_all(&folder).context("cannot write to target/vm")?;
         let absent: Vec<String> = packages

@@ -6,6 +6,7 @@
 mod cpio;
 mod kernels;
 mod mirror;
+mod page;
 mod qemu;
 mod verdict;
 
@@ -20,8 +21,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
-pub(crate) use kernels::fast;
-use kernels::{Kernel, Machine, matrix, named};
+use kernels::{Kernel, Machine, fast, matrix, named};
 use mirror::Mirror;
 use verdict::Verdict;
 
@@ -41,14 +41,21 @@ const MODULES: [&str; 3] = ["inet_diag", "tcp_diag", "udp_diag"];
 pub(crate) struct Options {
     machines: Vec<Machine>,
     list: bool,
+    write: bool,
 }
 
 impl Options {
+    /// Those that belong to the normal test command.
+    pub(crate) fn fast() -> Self {
+        Self { machines: fast(), list: false, write: false }
+    }
+
     pub(crate) fn parse(arguments: &mut Parser) -> Result<Self> {
-        let mut options = Self { machines: Vec::new(), list: false };
+        let mut options = Self { machines: Vec::new(), list: false, write: false };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("list") => options.list = true,
+                Arg::Long("write") => options.write = true,
                 Arg::Long("fast") => options.machines.extend(fast()),
                 Arg::Value(name) => options.machines.extend(named(&name.string()?)?),
                 other => return Err(other.unexpected().into()),
@@ -71,6 +78,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let failed = verdicts.iter().filter(|verdict| !verdict.is_ok()).count();
     let text: String = verdicts.iter().map(Verdict::text).collect();
     exec::show(&format!("\n{text}"))?;
+    if options.write {
+        page::write(&Workspace::find()?)?;
+    }
     if failed > 0 {
         bail!(
             "{failed} of {} machines failed; their consoles are in target/vm/logs",
@@ -81,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Gets and builds what the machines need, and boots them.
-pub(crate) fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
+fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
@@ -131,7 +141,10 @@ fn boot(workspace: &Workspace, machine: &Machine, programs: &Path) -> Result<Ver
     let lines = qemu::boot(machine, &kernel.join("vmlinuz"), &initrd, &log);
     let took = started.elapsed();
     Ok(match lines {
-        Ok(lines) => Verdict::read(machine.name(), &lines, took),
+        Ok(lines) => {
+            page::keep(workspace, machine, &lines, took)?;
+            Verdict::read(machine.name(), &lines, took)
+        }
         Err(error) => Verdict {
             machine: machine.name(),
             lost: Some(format!("{error:#}")),

@@ -61,13 +61,13 @@ fn board(arch: &str) -> Result<Board> {
 }
 
 /// The program for an architecture, and Debian's package that brings it.
-pub(crate) fn program(arch: &str) -> Result<(&'static str, &'static str)> {
+pub(super) fn program(arch: &str) -> Result<(&'static str, &'static str)> {
     board(arch).map(|board| (board.program, board.package))
 }
 
 /// Boots a machine and gives what the cases said, line by line, in the order in which they said it.
 /// Everything on the console goes to `log`.
-pub(crate) fn boot(
+pub(super) fn boot(
     machine: &Machine,
     kernel: &Path,
     initrd: &Path,

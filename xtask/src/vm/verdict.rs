@@ -4,25 +4,25 @@ use std::time::Duration;
 
 /// How one machine did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    pub(crate) machine: String,
+pub(super) struct Verdict {
+    pub(super) machine: String,
     /// The kernel's own name for itself.
-    pub(crate) release: String,
-    pub(crate) passed: Vec<String>,
+    pub(super) release: String,
+    pub(super) passed: Vec<String>,
     /// Cases with what they complained about, skipped ones among them.
-    pub(crate) failed: Vec<(String, String)>,
+    pub(super) failed: Vec<(String, String)>,
     /// Cases that the kernel is too old for.
-    pub(crate) skipped: Vec<String>,
+    pub(super) skipped: Vec<String>,
     /// Resident memory, its peak (KiB) and the kernel's memory for maps (bytes).
-    pub(crate) memory: Option<[u64; 3]>,
+    pub(super) memory: Option<[u64; 3]>,
     /// Why there is no verdict at all.
-    pub(crate) lost: Option<String>,
-    pub(crate) took: Duration,
+    pub(super) lost: Option<String>,
+    pub(super) took: Duration,
 }
 
 impl Verdict {
     /// Reads the lines that begin with `vm: ` on the console.
-    pub(crate) fn read(machine: String, lines: &[String], took: Duration) -> Self {
+    pub(super) fn read(machine: String, lines: &[String], took: Duration) -> Self {
         let mut verdict = Self { machine, took, ..Self::default() };
         let mut is_told = false;
         for line in lines {
@@ -48,12 +48,12 @@ impl Verdict {
     }
 
     /// Whether everything that had to pass did.
-    pub(crate) fn is_ok(&self) -> bool {
+    pub(super) fn is_ok(&self) -> bool {
         self.lost.is_none() && self.failed.is_empty() && !self.passed.is_empty()
     }
 
     /// One line, and one for each case that failed.
-    pub(crate) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let word = if self.is_ok() { "ok" } else { "FAILED" };
         let skipped = match self.skipped.as_slice() {
             [] => String::new(),

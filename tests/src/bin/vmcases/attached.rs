@@ -2,18 +2,30 @@
 
 use std::time::Duration;
 
-use e2e::{Agent, Launch, eventually, program};
+use e2e::{Agent, eventually};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::mode::Mode;
+use crate::{boot, foreign, rights};
 
 /// How long the kernel may take to free what nobody holds any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `sortie check` calls this kernel fit, and says what it lacks.
 pub(crate) fn check(mode: Mode) {
-    let output = Launch::new(program::sortie()).words("check --json").output();
+    let report = report(mode);
+    assert_eq!(report["ready"].as_bool(), Some(true), "not ready");
+    for check in report["checks"].as_array().expect("a list of checks") {
+        let is_required = check["required"].as_bool() == Some(true);
+        assert!(!is_required || check["status"] == "ok", "missing: {check}");
+        let is_hook = check["name"].as_str().is_some_and(|name| name.starts_with("hook "));
+        assert!(!is_hook || check["status"] == "ok", "not attached: {check}");
+    }
+}
+
+fn report(mode: Mode) -> Value {
+    let output = rights::check(mode).output();
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     let report: Value =
@@ -21,19 +33,34 @@ pub(crate) fn check(mode: Mode) {
     for check in report["checks"].as_array().expect("a list of checks") {
         let word = |key: &str| check[key].as_str().unwrap_or_default();
         println!("vm: fact check {}: {}: {}", word("name"), word("status"), word("found"));
-        let is_required = check["required"].as_bool() == Some(true);
-        let is_fine = word("status") == "ok" || !is_required || mode == Mode::Exclusive;
-        assert!(is_fine, "{} is {}: {}", word("name"), word("status"), word("found"));
     }
-    let is_ready = report["ready"].as_bool() == Some(true);
-    assert_eq!(is_ready, mode != Mode::Exclusive, "ready: {is_ready}; {errors}");
+    report
+}
+
+/// Where somebody else does not let us in, the agent says who that is.
+pub(crate) fn occupied(mode: Mode) {
+    foreign::occupy(&e2e::cgroup::root());
+    let report = report(mode);
+    assert_eq!(report["ready"].as_bool(), Some(false), "ready in spite of it");
+    let ended = Agent::plan().fail();
+    println!("vm: fact refusal {} {}", ended.status, ended.errors.trim_end());
+    assert!(ended.errors.contains("foreign"), "it does not say who: {}", ended.errors);
+}
+
+/// Where the limit on locked memory is too low and counts, the agent says so.
+pub(crate) fn locked_memory(mode: Mode) {
+    let report = report(mode);
+    let counts = boot::version(&boot::kernel_release()) < (5, 11);
+    assert_eq!(report["ready"].as_bool(), Some(!counts));
+    let text = report.to_string();
+    assert!(!counts || text.to_lowercase().contains("memlock"), "it does not say why: {text}");
 }
 
 /// After the agent's end the kernel holds none of its programs.
-pub(crate) fn nothing_left(_: Mode) {
+pub(crate) fn nothing_left(mode: Mode) {
     let before = programs();
     assert!(before.is_empty(), "there were programs before: {before:?}");
-    let agent = Agent::start();
+    let agent = rights::start(mode);
     let during = programs();
     assert!(during.len() >= 5, "only these are loaded: {during:?}");
     println!("vm: fact programs {}", during.len());

@@ -11,12 +11,15 @@
 
 mod attached;
 mod boot;
+mod foreign;
 mod loopback;
 mod memory;
 mod mode;
 mod packets;
+mod rights;
 mod traffic;
 
+use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -30,7 +33,7 @@ struct Case {
     run: fn(Mode),
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 10] = [
     Case { name: "check", oldest: (5, 10), run: attached::check },
     Case { name: "tcp", oldest: (5, 10), run: traffic::tcp },
     Case { name: "udp", oldest: (5, 10), run: traffic::udp },
@@ -38,6 +41,8 @@ const CASES: [Case; 8] = [
     Case { name: "short-lived-tcp", oldest: (5, 10), run: traffic::short_lived_tcp },
     Case { name: "short-lived-udp", oldest: (5, 10), run: traffic::short_lived_udp },
     Case { name: "memory", oldest: (5, 10), run: memory::small },
+    Case { name: "occupied", oldest: (5, 10), run: attached::occupied },
+    Case { name: "locked-memory", oldest: (5, 10), run: attached::locked_memory },
     Case { name: "nothing-left", oldest: (5, 10), run: attached::nothing_left },
 ];
 
@@ -47,9 +52,14 @@ fn main() -> ExitCode {
         let done = Command::new("/init").arg("all").status();
         boot::end(&format!("{done:?}"));
     }
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let [first, what, program @ ..] = &words[..]
+        && first == "as"
+    {
+        rights::become_less(&what.to_string_lossy(), program);
+    }
     let mode = Mode::of_this_boot();
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match words.iter().filter_map(|word| word.to_str()).collect::<Vec<_>>()[..] {
         ["all"] => all(mode),
         ["case", name] => {
             let case = CASES.iter().find(|case| case.name == name).expect("a case of this name");

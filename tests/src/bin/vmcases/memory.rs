@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use e2e::Agent;
-
 use crate::mode::Mode;
+use crate::rights;
 
 /// Resident memory of the agent, in KiB.
 const RESIDENT_KIB_MAX: u64 = 4096;
@@ -13,8 +12,8 @@ const RESIDENT_KIB_MAX: u64 = 4096;
 const MAPS_BYTES_MAX: u64 = 4 << 20;
 
 /// An agent that has looked a few times stays within its bounds.
-pub(crate) fn small(_: Mode) {
-    let agent = Agent::start();
+pub(crate) fn small(mode: Mode) {
+    let agent = rights::start(mode);
     for _ in 0..5 {
         agent.metrics();
     }

@@ -21,13 +21,15 @@ pub(crate) enum Mode {
     NoJit,
     /// The root file system cannot be written.
     ReadOnly,
-    /// The agent may not read which program other users' processes run.
+    /// The agent has the rights that the packages' unit gives it, and is not root.
+    Unit,
+    /// The agent may not even read which program other users' processes run.
     NoPtrace,
     /// `RLIMIT_MEMLOCK` as small as systems of 5.10 have it, and no right to raise it.
     Memlock,
 }
 
-const MODES: [(Mode, &str); 11] = [
+const MODES: [(Mode, &str); 12] = [
     (Mode::Plain, "plain"),
     (Mode::Hybrid, "hybrid"),
     (Mode::V1Only, "v1-only"),
@@ -37,6 +39,7 @@ const MODES: [(Mode, &str); 11] = [
     (Mode::Small, "small"),
     (Mode::NoJit, "no-jit"),
     (Mode::ReadOnly, "read-only"),
+    (Mode::Unit, "unit"),
     (Mode::NoPtrace, "no-ptrace"),
     (Mode::Memlock, "memlock"),
 ];
@@ -58,10 +61,9 @@ impl Mode {
     /// Whether a case says anything in this mode.
     pub(crate) fn has(self, case: &str) -> bool {
         match self {
-            Self::Exclusive => case == "check",
-            // A tree that the tests cannot enter has no cgroups to put the actors in.
-            Self::V1Only | Self::Memlock => ["check", "nothing-left"].contains(&case),
-            _ => true,
+            Self::Exclusive => case == "occupied",
+            Self::Memlock => case == "locked-memory",
+            _ => !["occupied", "locked-memory"].contains(&case),
         }
     }
 }

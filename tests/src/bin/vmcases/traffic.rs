@@ -8,6 +8,7 @@ use e2e::{Actor, Agent, App, Cgroup, Family, Launch, Metrics, Protocol, Volume, 
 
 use crate::mode::Mode;
 use crate::packets::Packets;
+use crate::{boot, rights};
 
 /// Bytes of a transfer: many segments, and the last one is not full.
 const BYTES: u64 = 100_001;
@@ -37,8 +38,10 @@ struct Claim<'a> {
 }
 
 impl Scene {
-    fn new() -> Self {
-        Self { agent: Agent::start(), packets: Packets::new() }
+    fn new(mode: Mode) -> Self {
+        let scene = Self { agent: rights::start(mode), packets: Packets::new() };
+        boot::show_cgroups(mode);
+        scene
     }
 
     fn assert_exact(&self, what: &str, claim: &Claim<'_>) {
@@ -89,8 +92,8 @@ fn serve(words: &str, family: Family, cgroup: &Cgroup) -> (Actor, SocketAddr) {
 }
 
 /// The plain ways to use TCP, over IPv4, IPv6 and IPv4 in IPv6 addresses.
-pub(crate) fn tcp(_: Mode) {
-    let scene = Scene::new();
+pub(crate) fn tcp(mode: Mode) {
+    let scene = Scene::new(mode);
     for case in TCP {
         let (client, server) = (Cgroup::service(), Cgroup::service());
         let words = format!("tcp-discard --close-first --bytes {BYTES} {}", case.server);
@@ -115,8 +118,8 @@ pub(crate) fn tcp(_: Mode) {
 }
 
 /// The plain ways to use UDP, both sides.
-pub(crate) fn udp(_: Mode) {
-    let scene = Scene::new();
+pub(crate) fn udp(mode: Mode) {
+    let scene = Scene::new(mode);
     for case in UDP {
         let (client, server) = (Cgroup::service(), Cgroup::service());
         let kind = if case.client.contains("--echo") { "udp-echo" } else { "udp-sink" };
@@ -162,8 +165,8 @@ fn add(one: Volume, other: Volume) -> Volume {
 }
 
 /// A connection belongs to whoever accepted it: all it sends is the server's.
-pub(crate) fn accepted(_: Mode) {
-    let scene = Scene::new();
+pub(crate) fn accepted(mode: Mode) {
+    let scene = Scene::new(mode);
     for family in [Family::V4, Family::V6] {
         let (client, server) = (Cgroup::service(), Cgroup::service());
         let (_actor, to) = serve(&format!("tcp-source --bytes {BYTES}"), family, &server);
@@ -180,17 +183,17 @@ pub(crate) fn accepted(_: Mode) {
     }
 }
 
-pub(crate) fn short_lived_tcp(_: Mode) {
-    short_lived(Protocol::Tcp, "tcp-discard --hold");
+pub(crate) fn short_lived_tcp(mode: Mode) {
+    short_lived(mode, Protocol::Tcp, "tcp-discard --hold");
 }
 
-pub(crate) fn short_lived_udp(_: Mode) {
-    short_lived(Protocol::Udp, "udp-sink");
+pub(crate) fn short_lived_udp(mode: Mode) {
+    short_lived(mode, Protocol::Udp, "udp-sink");
 }
 
 /// Processes that make one connection, or send one datagram, and end: all are told.
-fn short_lived(protocol: Protocol, server: &str) {
-    let scene = Scene::new();
+fn short_lived(mode: Mode, protocol: Protocol, server: &str) {
+    let scene = Scene::new(mode);
     let (client, service) = (Cgroup::service(), Cgroup::service());
     let (_actor, to) = serve(server, Family::V4, &service);
     let with = protocol.label();
