@@ -256,14 +256,19 @@ impl<'a> Installer<'a> {
         if packages.is_empty() {
             return Ok(());
         }
-        let Some(apt) = &mut self.apt else {
-            bail!("install these with your package manager: {}", packages.join(" "));
-        };
-        apt.install(&self.root, &packages)?;
+        self.packages(&packages)?;
         match wanted.iter().find(|(program, _)| self.places.program(program).is_none()) {
             None => Ok(()),
             Some((program, package)) => bail!("{package} is installed and brings no {program}"),
         }
+    }
+
+    /// Debian's packages.
+    pub(crate) fn packages(&mut self, packages: &[&str]) -> Result<()> {
+        let Some(apt) = &mut self.apt else {
+            bail!("install these with your package manager: {}", packages.join(" "));
+        };
+        apt.install(&self.root, packages)
     }
 
     /// New lists of packages, if they can be had: without them another way may still be open.

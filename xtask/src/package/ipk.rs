@@ -55,7 +55,7 @@ pub(super) fn data(agent: Vec<u8>) -> Tree {
 fn fields(arch: &str, release: &Release, bytes: usize) -> String {
     let description = sources::DESCRIPTION;
     format!(
-        "Package: sortie\nVersion: {}-r1\nDepends: libc\nSource: sortie\nLicense: {}\nSection: net\n\
+        "Package: sortie\nVersion: {}-r1\nSource: sortie\nLicense: {}\nSection: net\n\
          Maintainer: {}\nArchitecture: {arch}\nInstalled-Size: {bytes}\nDescription: {}\n{description}",
         release.version,
         super::LICENSE,

@@ -3,6 +3,8 @@
 //! The formats are written here, without the foreign distributions' tools, and the same inputs give the
 //! same bytes.
 
+mod adb;
+mod apk;
 mod apkbuild;
 mod deb;
 mod ipk;
@@ -25,14 +27,20 @@ const URL: &str = "https://localhost/sortie";
 enum Format {
     /// OpenWrt up to 24.10.
     Ipk,
+    /// OpenWrt from 25.12 on.
+    Apk,
     /// Debian, Mobian.
     Deb,
     /// The recipe for Alpine and postmarketOS.
     Apkbuild,
 }
 
-const FORMATS: [(&str, Format); 3] =
-    [("ipk", Format::Ipk), ("deb", Format::Deb), ("apkbuild", Format::Apkbuild)];
+const FORMATS: [(&str, Format); 4] = [
+    ("ipk", Format::Ipk),
+    ("apk", Format::Apk),
+    ("deb", Format::Deb),
+    ("apkbuild", Format::Apkbuild),
+];
 
 /// What is packed, for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +62,7 @@ impl Options {
             }
         }
         let format = format.context("--format says what kind of package")?;
-        if arch.is_some() && format != Format::Ipk {
+        if arch.is_some() && ![Format::Ipk, Format::Apk].contains(&format) {
             bail!("--arch is for OpenWrt, which has a name for each kind of processor");
         }
         Ok(Self { target: target.context("--target says for what device")?, format, arch })
@@ -105,16 +113,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let path = cross::agent(&workspace, target);
     let agent = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let release = Release::of(&workspace)?;
+    let openwrt = || options.arch.as_deref().map_or_else(|| ipk::arch(target), Ok);
     let (name, bytes) = match options.format {
         Format::Deb => deb::build(target, agent, &release)?,
         Format::Apkbuild => apkbuild::build(target, &agent, &release)?,
-        Format::Ipk => {
-            let arch = match &options.arch {
-                Some(arch) => arch,
-                None => ipk::arch(target)?,
-            };
-            ipk::build(arch, agent, &release)?
-        }
+        Format::Ipk => ipk::build(openwrt()?, agent, &release)?,
+        Format::Apk => apk::build(openwrt()?, agent, &release)?,
     };
     let path = path.with_file_name(name);
     fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;

@@ -24,7 +24,10 @@ impl Tree {
         self.files.insert(path.to_owned(), File { mode, content: content.into() });
     }
 
-    #[cfg(test)]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &File)> {
         self.files.iter().map(|(path, file)| (path.as_str(), file))
     }

@@ -2,13 +2,26 @@
 
 use anyhow::{Result, bail};
 
-/// A kernel as Debian packs it.
+/// A kernel to boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kernel {
     /// Architecture and series, as in "x86_64-6.1".
     pub(super) name: &'static str,
-    /// The target whose programs run on it.
+    /// The architecture, as a target is named by it.
     pub(super) arch: &'static str,
+    pub(super) origin: Origin,
+}
+
+/// Where a kernel comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Packed(Packed),
+    Source(Source),
+}
+
+/// A kernel as Debian packs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Packed {
     /// Debian's release and architecture.
     pub(super) suite: &'static str,
     pub(super) debian: &'static str,
@@ -19,19 +32,32 @@ pub(super) struct Kernel {
     pub(super) flavour: &'static str,
 }
 
+/// A kernel with a configuration that Debian's has not, built from Debian's source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Source {
+    /// The kernel's own name for the architecture.
+    pub(super) arch: &'static str,
+    /// What the names of the compiler's programs begin with, and the package that brings them.
+    pub(super) cross: (&'static str, &'static str),
+    /// What to build, and where it then lies.
+    pub(super) image: (&'static str, &'static str),
+    /// Files of `xtask/kernel`, without their ending.
+    pub(super) configs: &'static [&'static str],
+}
+
 const WHOLE_5_10: &[&str] = &["linux-image-5.10."];
 const WHOLE_6_1: &[&str] = &["linux-image-6.1."];
 const WHOLE_6_12: &[&str] = &["linux-image-6.12."];
 /// The newest series is packed in parts.
 const PARTS: &[&str] = &["linux-binary-", "linux-modules-"];
 
-const fn kernel(
+const fn packed(
     name: &'static str,
     (arch, debian, flavour): (&'static str, &'static str, &'static str),
     suite: &'static str,
     packages: &'static [&'static str],
 ) -> Kernel {
-    Kernel { name, arch, suite, debian, packages, flavour }
+    Kernel { name, arch, origin: Origin::Packed(Packed { suite, debian, packages, flavour }) }
 }
 
 const AMD64: (&str, &str, &str) = ("x86_64", "amd64", "cloud-amd64");
@@ -40,20 +66,40 @@ const ARMHF: (&str, &str, &str) = ("armv7", "armhf", "armmp");
 const MIPSEL: (&str, &str, &str) = ("mipsel", "mipsel", "4kc-malta");
 const RISCV64: (&str, &str, &str) = ("riscv64gc", "riscv64", "riscv64");
 
-/// All of them. None of the 32-bit ones has kernel BTF.
-pub(super) const KERNELS: [Kernel; 12] = [
-    kernel("x86_64-5.10", AMD64, "bullseye", WHOLE_5_10),
-    kernel("x86_64-6.1", AMD64, "bookworm", WHOLE_6_1),
-    kernel("x86_64-6.12", AMD64, "bookworm-backports", WHOLE_6_12),
-    kernel("x86_64-newest", AMD64, "sid", PARTS),
-    kernel("aarch64-5.10", ARM64, "bullseye", WHOLE_5_10),
-    kernel("aarch64-6.1", ARM64, "bookworm", WHOLE_6_1),
-    kernel("aarch64-6.12", ARM64, "bookworm-backports", WHOLE_6_12),
-    kernel("aarch64-newest", ARM64, "sid", PARTS),
-    kernel("armv7-6.1", ARMHF, "bookworm", WHOLE_6_1),
-    kernel("armv7-6.12", ARMHF, "bookworm-backports", WHOLE_6_12),
-    kernel("mipsel-6.1", MIPSEL, "bookworm", WHOLE_6_1),
-    kernel("riscv64-newest", RISCV64, "sid", PARTS),
+/// All of them. Neither Debian's 32-bit ones nor those built from source have kernel BTF.
+pub(super) const KERNELS: [Kernel; 14] = [
+    packed("x86_64-5.10", AMD64, "bullseye", WHOLE_5_10),
+    packed("x86_64-6.1", AMD64, "bookworm", WHOLE_6_1),
+    packed("x86_64-6.12", AMD64, "bookworm-backports", WHOLE_6_12),
+    packed("x86_64-newest", AMD64, "sid", PARTS),
+    packed("aarch64-5.10", ARM64, "bullseye", WHOLE_5_10),
+    packed("aarch64-6.1", ARM64, "bookworm", WHOLE_6_1),
+    packed("aarch64-6.12", ARM64, "bookworm-backports", WHOLE_6_12),
+    packed("aarch64-newest", ARM64, "sid", PARTS),
+    packed("armv7-6.1", ARMHF, "bookworm", WHOLE_6_1),
+    packed("armv7-6.12", ARMHF, "bookworm-backports", WHOLE_6_12),
+    packed("mipsel-6.1", MIPSEL, "bookworm", WHOLE_6_1),
+    packed("riscv64-newest", RISCV64, "sid", PARTS),
+    Kernel {
+        name: "mips-6.1-openwrt",
+        arch: "mips",
+        origin: Origin::Source(Source {
+            arch: "mips",
+            cross: ("mips-linux-gnu-", "gcc-mips-linux-gnu"),
+            image: ("vmlinux", "vmlinux"),
+            configs: &["common", "openwrt", "malta-big-endian"],
+        }),
+    },
+    Kernel {
+        name: "aarch64-6.1-pinephone",
+        arch: "aarch64",
+        origin: Origin::Source(Source {
+            arch: "arm64",
+            cross: ("aarch64-linux-gnu-", "gcc-aarch64-linux-gnu"),
+            image: ("Image", "arch/arm64/boot/Image"),
+            configs: &["common", "pinephone", "arm64-virt"],
+        }),
+    },
 ];
 
 /// The states a machine can be in, beside the plain one; the program `vmcases` knows them by name.

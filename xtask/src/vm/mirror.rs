@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::kernels::{KERNELS, Kernel};
+use super::kernels::{KERNELS, Origin, Packed};
 use crate::{exec, places::Places, workspace::Workspace};
 
 /// What signs Debian's lists.
@@ -68,7 +68,7 @@ impl Mirror {
     }
 
     /// The packages of a kernel, the newest of its series.
-    pub(super) fn packages(&self, kernel: &Kernel) -> Result<Vec<Package>> {
+    pub(super) fn packages(&self, kernel: &Packed) -> Result<Vec<Package>> {
         let format = "$(FILENAME)";
         let of = [
             format!("Codename: {}", kernel.suite),
@@ -120,6 +120,8 @@ impl Mirror {
             format!("Dir::State::status={}", at("status")),
             format!("Dir::Cache={}", at("cache")),
             "Acquire::Languages=none".to_owned(),
+            // Of no use here, and as large as the lists themselves.
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
             // The folder belongs to whoever builds.
             "APT::Sandbox::User=".to_owned(),
         ];
@@ -137,19 +139,27 @@ fn debian(targets: &str) -> Option<String> {
     })
 }
 
+/// Every kernel that Debian packs.
+fn packed() -> impl Iterator<Item = Packed> {
+    KERNELS.iter().filter_map(|kernel| match kernel.origin {
+        Origin::Packed(packed) => Some(packed),
+        Origin::Source(_) => None,
+    })
+}
+
 fn architectures() -> Vec<&'static str> {
-    let mut names: Vec<_> = KERNELS.iter().map(|kernel| kernel.debian).collect();
+    let mut names: Vec<_> = packed().map(|kernel| kernel.debian).collect();
     names.dedup();
     names
 }
 
 /// Only the lists that some kernel is in: each is nine megabytes.
 fn sources(uri: &str, keyring: &Path) -> String {
-    let mut suites: Vec<&str> = KERNELS.iter().map(|kernel| kernel.suite).collect();
+    let mut suites: Vec<&str> = packed().map(|kernel| kernel.suite).collect();
     suites.sort_unstable();
     suites.dedup();
     let line = |suite: &str| {
-        let of = KERNELS.iter().filter(|kernel| kernel.suite == suite);
+        let of = packed().filter(|kernel| kernel.suite == suite);
         let architectures = of.map(|kernel| kernel.debian).collect::<Vec<_>>().join(",");
         let keyring = keyring.display();
         format!("deb [arch={architectures} signed-by={keyring}] {uri} {suite} main\n")
@@ -158,7 +168,7 @@ fn sources(uri: &str, keyring: &Path) -> String {
 }
 
 /// The newest package of a kernel in a list, by the numbers in its version.
-fn newest(list: &str, beginning: &str, kernel: &Kernel) -> Option<Package> {
+fn newest(list: &str, beginning: &str, kernel: &Packed) -> Option<Package> {
     let end = format!("-{}", kernel.flavour);
     let package = |paragraph: &str| {
         let field = |name: &str| paragraph.lines().find_map(|line| line.strip_prefix(name));
@@ -207,7 +217,9 @@ mod tests {
             paragraph("linux-image-6.12.0-1-armmp", "6.12.1-1"),
         ]
         .concat();
-        let kernel = named("armv7-6.1")?.remove(0).kernel;
+        let Origin::Packed(kernel) = named("armv7-6.1")?.remove(0).kernel.origin else {
+            anyhow::bail!("not packed");
+        };
         let found = newest(&list, "linux-image-6.1.", &kernel).map(|package| package.name);
         assert_eq!(found.as_deref(), Some("linux-image-6.1.0-50-armmp"));
         assert_eq!(newest("", "linux-image-6.1.", &kernel), None);

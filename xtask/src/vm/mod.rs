@@ -8,6 +8,7 @@ mod kernels;
 mod mirror;
 mod page;
 mod qemu;
+mod source;
 mod verdict;
 
 use std::{
@@ -21,7 +22,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
-use kernels::{Kernel, Machine, fast, matrix, named};
+use kernels::{Kernel, Machine, Origin, Packed, fast, matrix, named};
 use mirror::Mirror;
 use verdict::Verdict;
 
@@ -98,7 +99,7 @@ fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
     let programs: BTreeSet<_> =
         machines.iter().map(|machine| qemu::program(machine.kernel.arch)).collect::<Result<_>>()?;
     installer.programs(&programs.into_iter().collect::<Vec<_>>())?;
-    fetch(&places, &workspace, machines)?;
+    fetch(&mut installer, machines)?;
     let mut verdicts = Vec::new();
     let mut built: Vec<(&str, PathBuf)> = Vec::new();
     for machine in machines {
@@ -183,8 +184,9 @@ fn kernel_folder(workspace: &Workspace, kernel: &Kernel) -> PathBuf {
     workspace.target().join("vm/kernels").join(kernel.name)
 }
 
-/// Fetches and unpacks the kernels that are not there yet.
-fn fetch(places: &Places, workspace: &Workspace, machines: &[Machine]) -> Result<()> {
+/// Fetches or builds the kernels that are not there yet.
+fn fetch(installer: &mut Installer<'_>, machines: &[Machine]) -> Result<()> {
+    let workspace = installer.workspace();
     let mut absent: Vec<Kernel> = Vec::new();
     for machine in machines {
         let is_there = kernel_folder(workspace, &machine.kernel).join("vmlinuz").is_file();
@@ -192,17 +194,29 @@ fn fetch(places: &Places, workspace: &Workspace, machines: &[Machine]) -> Result
             absent.push(machine.kernel);
         }
     }
-    if absent.is_empty() {
-        return Ok(());
+    let packed: Vec<(Kernel, Packed)> = absent
+        .iter()
+        .filter_map(|kernel| match kernel.origin {
+            Origin::Packed(packed) => Some((*kernel, packed)),
+            Origin::Source(_) => None,
+        })
+        .collect();
+    if !packed.is_empty() {
+        let mirror = Mirror::open(installer.places(), workspace)?;
+        let wanted: Vec<_> =
+            packed.iter().map(|(_, packed)| mirror.packages(packed)).collect::<Result<_>>()?;
+        let mut files = mirror.fetch(&wanted.concat())?.into_iter();
+        for ((kernel, _), packages) in packed.iter().zip(&wanted) {
+            let own: Vec<PathBuf> = files.by_ref().take(packages.len()).collect();
+            unpack(&kernel_folder(workspace, kernel), &own)
+                .with_context(|| format!("cannot unpack the kernel {}", kernel.name))?;
+        }
     }
-    let mirror = Mirror::open(places, workspace)?;
-    let wanted: Vec<_> =
-        absent.iter().map(|kernel| mirror.packages(kernel)).collect::<Result<_>>()?;
-    let mut files = mirror.fetch(&wanted.concat())?.into_iter();
-    for (kernel, packages) in absent.iter().zip(&wanted) {
-        let own: Vec<PathBuf> = files.by_ref().take(packages.len()).collect();
-        unpack(&kernel_folder(workspace, kernel), &own)
-            .with_context(|| format!("cannot unpack the kernel {}", kernel.name))?;
+    for kernel in absent {
+        if let Origin::Source(source) = kernel.origin {
+            source::build(installer, kernel.name, &source, &kernel_folder(workspace, &kernel))
+                .with_context(|| format!("cannot build the kernel {}", kernel.name))?;
+        }
     }
     Ok(())
 }

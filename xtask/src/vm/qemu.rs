@@ -53,6 +53,12 @@ fn board(arch: &str) -> Result<Board> {
             &["-machine", "malta", "-cpu", "24Kf"],
             "ttyS0",
         ),
+        "mips" => board(
+            "qemu-system-mips",
+            "qemu-system-mips",
+            &["-machine", "malta", "-cpu", "24Kf"],
+            "ttyS0",
+        ),
         "riscv64gc" => {
             board("qemu-system-riscv64", "qemu-system-misc", &["-machine", "virt"], "ttyS0")
         }
