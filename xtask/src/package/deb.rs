@@ -50,7 +50,7 @@ fn data(agent: Vec<u8>) -> Result<Tree> {
     let mut tree = Tree::default();
     tree.add("usr/sbin/sortie", 0o755, agent);
     tree.add("etc/sortie/sortie.toml", 0o644, sources::CONFIG);
-    tree.add("lib/systemd/system/sortie.service", 0o644, sources::UNIT);
+    tree.add("usr/lib/systemd/system/sortie.service", 0o644, sources::UNIT);
     tree.add("usr/lib/sysusers.d/sortie.conf", 0o644, sources::SYSUSERS);
     tree.add("usr/share/doc/sortie/copyright", 0o644, sources::DEBIAN_COPYRIGHT);
     sources::add_help(&mut tree, gzip(sources::MANUAL.as_bytes())?);

@@ -132,15 +132,17 @@ fn boot(workspace: &Workspace, machine: &Machine, programs: &Path) -> Result<Ver
     let logs = folder.join("logs");
     fs::create_dir_all(&logs).context("cannot write to target/vm")?;
     let kernel = kernel_folder(workspace, &machine.kernel);
-    let initrd = folder.join("initrd");
+    let name = machine.name().replace(':', "-");
+    let initrd = folder.join(format!("initrd-{name}"));
     let target = Target::named(machine.kernel.arch)?;
     let agent = cross::agent(workspace, &target);
     let archive = initramfs(machine, programs, &agent, &kernel)?;
     fs::write(&initrd, archive).with_context(|| format!("cannot write {}", initrd.display()))?;
-    let log = logs.join(format!("{}.log", machine.name().replace(':', "-")));
+    let log = logs.join(format!("{name}.log"));
     let started = Instant::now();
     let lines = qemu::boot(machine, &kernel.join("vmlinuz"), &initrd, &log);
     let took = started.elapsed();
+    drop(fs::remove_file(&initrd));
     Ok(match lines {
         Ok(lines) => {
             page::keep(workspace, machine, &lines, took)?;
