@@ -16,6 +16,7 @@ use crate::{
     root::Root,
     toolchain,
     tools::TOOLS,
+    vm,
     workspace::{Workspace, own_cargo},
 };
 
@@ -68,15 +69,18 @@ pub(crate) fn run() -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let tested = for_testing(&places, &workspace);
     let crossed = for_other_devices(&places, &workspace);
+    let booted = for_other_kernels(&places);
     let text = |rows: &[Row]| rows.iter().map(Row::text).collect::<String>();
     exec::show(&format!(
         "For `cargo xtask run`, which installs what is missing:\n{}\n\
          For `cargo xtask test` besides:\n{}\n\
          For `cargo xtask build --target`, which installs what is missing:\n{}\n\
+         For `cargo xtask vm`, which does so as well:\n{}\n\
          What this kernel offers: `target/release/sortie check`, once it is built.\n",
         text(&needed),
         text(&tested),
-        text(&crossed)
+        text(&crossed),
+        text(&booted)
     ))?;
     let complete = needed.iter().all(Row::is_found);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -191,6 +195,18 @@ fn for_other_devices(places: &Places, workspace: &Workspace) -> Vec<Row> {
     rows
 }
 
+fn for_other_kernels(places: &Places) -> Vec<Row> {
+    let root = Root::here(places);
+    let row = |(program, package): (&'static str, &str)| {
+        let command = || Step::Apt(vec![package.to_owned()]).describe(&root);
+        places.program(program).map_or_else(
+            || Row::missing(program, "it emulates machines", vec![command()]),
+            |path| Row::found(program, path.display().to_string()),
+        )
+    };
+    vm::programs().into_iter().map(row).collect()
+}
+
 /// The commands of the best way, or what to do by hand.
 fn first_way(ways: &[Vec<Step>], root: &Root, by_hand: impl FnOnce() -> String) -> Vec<String> {
     match ways.first() {
@@ -218,6 +234,8 @@ mod tests {
         }
         let crossed = for_other_devices(&machine.places(), &Workspace::find()?);
         assert_eq!(crossed.iter().filter(|row| !row.is_found()).count(), TARGETS.len());
+        let booted = for_other_kernels(&machine.places());
+        assert_eq!(booted.iter().filter(|row| !row.is_found()).count(), vm::programs().len());
         let tested = for_testing(&machine.places(), &Workspace::find()?);
         assert_eq!(tested.iter().filter(|row| !row.is_found()).count(), TOOLS.len());
         Ok(())

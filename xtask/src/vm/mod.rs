@@ -69,6 +69,12 @@ impl Options {
     }
 }
 
+/// The programs that emulate machines, with the packages of Debian's that bring them.
+pub(crate) fn programs() -> BTreeSet<(&'static str, &'static str)> {
+    let all = matrix();
+    all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok()).collect()
+}
+
 /// Boots the machines one after the other, and says how each did.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
