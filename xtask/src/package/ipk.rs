@@ -128,6 +128,33 @@ mod tests {
     }
 
     #[test]
+    fn the_service_is_started_with_the_configuration_made_of_uci() -> Result<()> {
+        let machine = Machine::new("procd")?;
+        let at = |path: &str| machine.at(path).display().to_string();
+        machine.file("uci.sh", sources::OPENWRT_UCI)?;
+        let init = sources::OPENWRT_INIT
+            .replace("/usr/share/sortie/uci.sh", &at("uci.sh"))
+            .replace("/var/etc/", &at("etc/"));
+        let stubs = "config_load() { :; }
+            config_get_bool() { eval \"$1=\\${CONFIG_enabled:-$4}\"; }
+            procd_open_instance() { :; }
+            procd_close_instance() { echo closed; }
+            procd_set_param() { echo \"$*\"; }\n";
+        let start = |name: &str, settings: &str| -> Result<String> {
+            let script = format!("{FUNCTIONS}{stubs}{settings}\n{init}\nstart_service\n");
+            exec::output(Command::new("sh").arg(machine.file(name, script)?))
+        };
+        let text = start("on", "CONFIG_flows_max=512")?;
+        let config = at("etc/sortie.toml");
+        assert!(text.starts_with(&format!("command /usr/sbin/sortie run --config {config}\n")));
+        assert!(text.contains("respawn 3600 30 5\n") && text.ends_with("closed\n"), "{text}");
+        let toml = fs::read_to_string(&config)?;
+        assert_eq!(toml, "listen = \"127.0.0.1:9917\"\nflows_max = 512\n");
+        assert_eq!(start("off", "CONFIG_enabled=0")?, "");
+        Ok(())
+    }
+
+    #[test]
     fn the_scripts_are_shell() -> Result<()> {
         let machine = Machine::new("scripts")?;
         for (name, text) in [
