@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::mount::{MountFlags, mount, mount_remount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use rustix::system::{RebootCommand, reboot, uname};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -63,12 +63,17 @@ fn cgroups(mode: Mode) {
     }
 }
 
-/// Where cgroup2 is not mounted, the agent has a mount for itself; the test needs one to put the actors
+/// Where cgroup2 is not mounted or not to be seen, the agent has a mount for itself; the test needs one to put the actors
 /// into cgroups, which nobody else is to see.
 pub(crate) fn show_cgroups(mode: Mode) {
-    if mode == Mode::V1Only {
-        // SAFETY: a mount namespace has nothing to do with memory or open descriptors.
-        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.expect("root may unshare(2)");
+    if ![Mode::V1Only, Mode::Shadowed].contains(&mode) {
+        return;
+    }
+    // SAFETY: a mount namespace has nothing to do with memory or open descriptors.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.expect("root may unshare(2)");
+    if mode == Mode::Shadowed {
+        unmount("/sys/fs/cgroup", UnmountFlags::empty()).expect("it was mounted last");
+    } else {
         mount_at("cgroup2", "/cgroup2", "");
     }
 }
