@@ -1,5 +1,6 @@
 //! What is attached, and that nothing stays so.
 
+use std::fs;
 use std::time::Duration;
 
 use e2e::{Agent, eventually};
@@ -62,14 +63,18 @@ pub(crate) fn locked_memory(mode: Mode) {
     assert_eq!(status, if counts { "missing" } else { "ok" });
 }
 
-/// After the agent's end the kernel holds none of its programs.
+/// The programs are compiled where the kernel does that, and after the agent's end it holds none of them.
 pub(crate) fn nothing_left(mode: Mode) {
     let before = programs();
     assert!(before.is_empty(), "there were programs before: {before:?}");
     let agent = rights::start(mode);
     let during = programs();
     assert!(during.len() >= 5, "only these are loaded: {during:?}");
-    println!("vm: fact programs {}", during.len());
+    let interpreted: Vec<&String> =
+        during.iter().filter(|text| text.ends_with("interpreted")).collect();
+    println!("vm: fact programs {}, of which {} are interpreted", during.len(), interpreted.len());
+    let compiler = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap_or_default();
+    assert!(compiler.trim() != "1" || interpreted.is_empty(), "not compiled: {interpreted:?}");
     agent.end(Signal::TERM);
     eventually("the end of all programs", PATIENCE, || {
         let after = programs();
@@ -81,7 +86,8 @@ fn programs() -> Vec<String> {
     aya::programs::loaded_programs()
         .map(|info| {
             let info = info.expect("root may look at programs");
-            format!("{} {}", info.id(), info.name_as_str().unwrap_or_default())
+            let how = if info.size_jitted() == 0 { "interpreted" } else { "compiled" };
+            format!("{} {} {how}", info.id(), info.name_as_str().unwrap_or_default())
         })
         .collect()
 }
