@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use e2e::cases::{TCP, UDP};
-use e2e::metrics::names;
+use e2e::metrics::{Sample, names};
 use e2e::{Actor, Agent, App, Cgroup, Family, Launch, Metrics, Protocol, Volume, program};
 
 use crate::mode::Mode;
@@ -45,9 +45,22 @@ impl Scene {
     }
 
     fn assert_exact(&self, what: &str, claim: &Claim<'_>) {
-        self.agent.until(what, |metrics| claim.check(metrics));
+        self.agent.until(what, |metrics| {
+            claim.check(metrics).map_err(|complaint| format!("{complaint}\n{}", clues(metrics)))
+        });
         assert_eq!(self.packets.dropped(), 0, "{what}: packets were not seen by the test");
     }
+}
+
+/// Where packets are that are not where they should be.
+fn clues(metrics: &Metrics) -> String {
+    let is_clue = |sample: &&Sample| {
+        let names =
+            [names::TRANSMIT_PACKETS, "sortie_over_packets_total", "sortie_processes_missed_total"];
+        let is_loss = sample.name.contains("lost") || sample.name.contains("capped");
+        sample.value != 0.0 && (names.contains(&sample.name.as_str()) || is_loss)
+    };
+    metrics.samples.iter().filter(is_clue).map(Sample::to_string).collect()
 }
 
 impl Claim<'_> {
