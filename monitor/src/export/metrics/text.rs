@@ -7,7 +7,9 @@ pub(super) fn encode(samples: Samples, text: &mut Vec<u8>) {
     let metric = samples.metric;
     let mut line = format!("# HELP {} ", metric.name);
     escape(metric.help, false, &mut line);
-    line.push_str(&format!("\n# TYPE {} {}\n", metric.name, metric.kind.label()));
+    for part in ["\n# TYPE ", metric.name, " ", metric.kind.label(), "\n"] {
+        line.push_str(part);
+    }
     for Sample { labels, value } in samples.taken {
         line.push_str(metric.name);
         let mut separator = '{';
