@@ -3,8 +3,9 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that should happen at once, on a slow and busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long anything may take that should happen at once, on a slow and busy machine. The programs for
+/// other devices run in emulated ones.
+pub const PATIENCE: Duration = Duration::from_secs(if cfg!(target_env = "musl") { 90 } else { 10 });
 
 /// Pause between two looks at a condition that has no event.
 const PAUSE: Duration = Duration::from_millis(25);

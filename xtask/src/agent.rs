@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::{
+    cross::{self, TARGETS, Target},
     ebpf::{self, Object},
     exec,
     install::Kit,
@@ -14,22 +15,29 @@ use crate::{
 };
 
 /// What is to be built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Options {
     release: bool,
     percpu: bool,
     objects: bool,
+    /// Other devices to build for, instead of this machine.
+    targets: Vec<Target>,
 }
 
 impl Options {
     pub(crate) fn parse(arguments: &mut Parser) -> Result<Self> {
-        let mut options = Self { release: true, percpu: false, objects: false };
+        let mut options =
+            Self { release: true, percpu: false, objects: false, targets: Vec::new() };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("release") => options.release = true,
                 Arg::Long("debug") => options.release = false,
                 Arg::Long("percpu") => options.percpu = true,
                 Arg::Long("objects") => options.objects = true,
+                Arg::Long("target") => {
+                    options.targets.push(Target::named(&arguments.value()?.string()?)?);
+                }
+                Arg::Long("all") => options.targets = TARGETS.to_vec(),
                 other => return Err(other.unexpected().into()),
             }
         }
@@ -38,12 +46,19 @@ impl Options {
                 "--objects builds every object and no agent: --percpu and --debug don't go with it"
             );
         }
+        if !options.targets.is_empty() && (options.percpu || options.objects || !options.release) {
+            bail!("--target and --all say everything: no other option goes with them");
+        }
         Ok(options)
     }
 }
 
-/// Builds what the options say, and installs nothing.
-pub(crate) fn run(options: Options) -> Result<()> {
+/// Builds what the options say. For this machine it installs nothing.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if !options.targets.is_empty() {
+        let sizes = cross::build(&options.targets)?;
+        return exec::show(&format!("\n{}", cross::table(&sizes)));
+    }
     let workspace = Workspace::find()?;
     let kit = Kit::find(&Places::of_this_machine())?;
     if options.objects {
@@ -84,10 +99,16 @@ mod tests {
 
     #[test]
     fn the_default_is_an_optimised_agent() {
-        let default = Options { release: true, percpu: false, objects: false };
-        assert_eq!(parse(&[]), Some(default));
-        assert_eq!(parse(&["--debug"]), Some(Options { release: false, ..default }));
-        assert_eq!(parse(&["--percpu"]), Some(Options { percpu: true, ..default }));
+        let default = Options { release: true, percpu: false, objects: false, targets: Vec::new() };
+        assert_eq!(parse(&[]), Some(default.clone()));
+        assert_eq!(parse(&["--debug"]), Some(Options { release: false, ..default.clone() }));
+        assert_eq!(parse(&["--percpu"]), Some(Options { percpu: true, ..default.clone() }));
+        let all = Some(Options { targets: TARGETS.to_vec(), ..default.clone() });
+        assert_eq!(parse(&["--all"]), all);
+        let mips = Target::named("mips").ok().into_iter().collect();
+        assert_eq!(parse(&["--target", "mips"]), Some(Options { targets: mips, ..default }));
+        assert_eq!(parse(&["--target", "mips", "--debug"]), None);
+        assert_eq!(parse(&["--target", "vax"]), None);
         assert_eq!(parse(&["--objects", "--percpu"]), None);
         assert_eq!(parse(&["--fast"]), None);
     }

@@ -59,6 +59,15 @@ impl Apt {
         newest_compiler(&self.ask(&["policy"], COMPILERS.as_flattened()))
     }
 
+    /// The source of the standard library that belongs to [`Self::compiler`].
+    pub(crate) fn rust_source(&self) -> Option<String> {
+        let [rustc, _] = self.compiler()?;
+        let source = format!("{rustc}-src").replace("rustc", "rust");
+        let policy = self.ask(&["policy"], &[&source]);
+        let is_there = policy.contains("Candidate: ") && !policy.contains("Candidate: (none)");
+        is_there.then_some(source)
+    }
+
     /// The LLVM to build bpf-linker against: this one, else the next newer one there is.
     pub(crate) fn llvm(&self, at_least: u32) -> Option<String> {
         nearest_llvm(&self.ask(&["pkgnames"], &["llvm-"]), at_least)

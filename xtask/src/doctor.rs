@@ -6,13 +6,17 @@ use anyhow::Result;
 
 use crate::{
     apt::Apt,
+    cross::{self, TARGETS},
     exec,
-    install::{Step, by_hand_compiler, by_hand_linker, ways_to_a_compiler, ways_to_a_linker},
+    install::{
+        Step, by_hand_compiler, by_hand_linker, ways_to_a_compiler, ways_to_a_linker, ways_to_a_std,
+    },
     linker,
     places::Places,
     root::Root,
     toolchain,
     tools::TOOLS,
+    vm,
     workspace::{Workspace, own_cargo},
 };
 
@@ -62,14 +66,21 @@ impl Row {
 pub(crate) fn run() -> Result<ExitCode> {
     let places = Places::of_this_machine();
     let needed = for_running(&places)?;
-    let tested = for_testing(&places, &Workspace::find()?);
+    let workspace = Workspace::find()?;
+    let tested = for_testing(&places, &workspace);
+    let crossed = for_other_devices(&places, &workspace);
+    let booted = for_other_kernels(&places);
     let text = |rows: &[Row]| rows.iter().map(Row::text).collect::<String>();
     exec::show(&format!(
         "For `cargo xtask run`, which installs what is missing:\n{}\n\
          For `cargo xtask test` besides:\n{}\n\
+         For `cargo xtask build --target`, which installs what is missing:\n{}\n\
+         For `cargo xtask vm`, which does so as well:\n{}\n\
          What this kernel offers: `target/release/sortie check`, once it is built.\n",
         text(&needed),
-        text(&tested)
+        text(&tested),
+        text(&crossed),
+        text(&booted)
     ))?;
     let complete = needed.iter().all(Row::is_found);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -155,6 +166,47 @@ fn for_testing(places: &Places, workspace: &Workspace) -> Vec<Row> {
     tools.chain(components).collect()
 }
 
+fn for_other_devices(places: &Places, workspace: &Workspace) -> Vec<Row> {
+    let root = Root::here(places);
+    let apt = Apt::find(places);
+    let mut needs_zig = false;
+    let mut rows: Vec<Row> = TARGETS
+        .iter()
+        .map(|target| {
+            if let Some(builder) = cross::builder(places, target) {
+                needs_zig |= builder.needs_zig();
+                return Row::found(target.arch(), builder.describe());
+            }
+            let ways = ways_to_a_std(places, apt.as_ref(), target);
+            let why = format!("no compiler here builds for {}", target.triple);
+            Row::missing(target.arch(), why, first_way(&ways, &root, by_hand_compiler))
+        })
+        .collect();
+    if needs_zig {
+        rows.push(match cross::zig(workspace) {
+            Some(zig) => Row::found("zig", workspace.short(&zig).display().to_string()),
+            None => Row::missing(
+                "zig",
+                "it links where Rust has no C library",
+                cross::zig_commands(workspace),
+            ),
+        });
+    }
+    rows
+}
+
+fn for_other_kernels(places: &Places) -> Vec<Row> {
+    let root = Root::here(places);
+    let row = |(program, package): (&'static str, &str)| {
+        let command = || Step::Apt(vec![package.to_owned()]).describe(&root);
+        places.program(program).map_or_else(
+            || Row::missing(program, "it emulates machines", vec![command()]),
+            |path| Row::found(program, path.display().to_string()),
+        )
+    };
+    vm::programs().into_iter().map(row).collect()
+}
+
 /// The commands of the best way, or what to do by hand.
 fn first_way(ways: &[Vec<Step>], root: &Root, by_hand: impl FnOnce() -> String) -> Vec<String> {
     match ways.first() {
@@ -180,6 +232,10 @@ mod tests {
             };
             assert_eq!(commands, 1, "{part}");
         }
+        let crossed = for_other_devices(&machine.places(), &Workspace::find()?);
+        assert_eq!(crossed.iter().filter(|row| !row.is_found()).count(), TARGETS.len());
+        let booted = for_other_kernels(&machine.places());
+        assert_eq!(booted.iter().filter(|row| !row.is_found()).count(), vm::programs().len());
         let tested = for_testing(&machine.places(), &Workspace::find()?);
         assert_eq!(tested.iter().filter(|row| !row.is_found()).count(), TOOLS.len());
         Ok(())

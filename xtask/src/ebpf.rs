@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::{
     exec,
     install::Kit,
-    toolchain::{BPF_TARGET, Core},
+    toolchain::{Core, Order},
     workspace::{Workspace, own_cargo},
 };
 
@@ -42,19 +42,33 @@ pub(crate) const ALL: [Object; 3] = [ATOMIC, PERCPU, FLOOR];
 pub(crate) const DEFAULT: Object = if cfg!(target_arch = "arm") { PERCPU } else { ATOMIC };
 
 impl Object {
-    /// Where the finished object lies.
+    /// Where the finished object for this machine lies.
     pub(crate) fn path(self, workspace: &Workspace) -> PathBuf {
-        let order = BPF_TARGET.split('-').next().unwrap_or(BPF_TARGET);
-        workspace.objects().join(format!("{}.{order}.o", self.name))
+        self.path_for(workspace, Order::HOST)
+    }
+
+    /// Where the finished object for machines of this byte order lies.
+    pub(crate) fn path_for(self, workspace: &Workspace, order: Order) -> PathBuf {
+        workspace.objects().join(format!("{}.{}.o", self.name, order.bpf()))
     }
 }
 
-/// Builds the objects. One that comes out as it was is not written again.
+/// Builds the objects for this machine. One that comes out as it was is not written again.
 pub(crate) fn build(workspace: &Workspace, kit: &Kit, objects: &[Object]) -> Result<()> {
+    build_for(workspace, kit, Order::HOST, objects)
+}
+
+/// The same for machines of this byte order; nothing else about them matters to the objects.
+pub(crate) fn build_for(
+    workspace: &Workspace,
+    kit: &Kit,
+    order: Order,
+    objects: &[Object],
+) -> Result<()> {
     for object in objects {
-        let built = compile(workspace, kit, *object)?;
+        let built = compile(workspace, kit, order, *object)?;
         let stripped = strip(kit, &built)?;
-        let path = object.path(workspace);
+        let path = object.path_for(workspace, order);
         let bytes =
             fs::read(&stripped).with_context(|| format!("cannot read {}", stripped.display()))?;
         if replace(&path, &bytes)? {
@@ -64,12 +78,13 @@ pub(crate) fn build(workspace: &Workspace, kit: &Kit, objects: &[Object]) -> Res
     Ok(())
 }
 
-fn compile(workspace: &Workspace, kit: &Kit, object: Object) -> Result<PathBuf> {
+fn compile(workspace: &Workspace, kit: &Kit, order: Order, object: Object) -> Result<PathBuf> {
+    let triple = order.target();
     // Its own folder: other flags in the same one would make each build undo the other.
     let target = workspace.target().join("ebpf-build");
     let mut cargo = command(workspace, kit);
     cargo.args(["build", "--package", "monitor-ebpf", "--bin", object.bin]);
-    cargo.args(["--release", "--target", BPF_TARGET]);
+    cargo.args(["--release", "--target", triple]);
     if !object.features.is_empty() {
         cargo.args(["--features", object.features]);
     }
@@ -78,7 +93,7 @@ fn compile(workspace: &Workspace, kit: &Kit, object: Object) -> Result<PathBuf> 
         cargo.args(["-Z", "build-std=core"]);
     }
     exec::watch(&mut cargo)?.map_err(|failure| explain(failure, kit))?;
-    Ok(target.join(BPF_TARGET).join("release").join(object.bin))
+    Ok(target.join(triple).join("release").join(object.bin))
 }
 
 fn command(workspace: &Workspace, kit: &Kit) -> Command {

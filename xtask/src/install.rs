@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
     apt::Apt,
+    cross::{self, Builder, Target},
     exec,
     linker::{self, BpfLinker, Llvm},
     places::Places,
@@ -57,6 +58,8 @@ pub(crate) enum Step {
     Apt(Vec<String>),
     /// The source of the standard library, for the compiler that builds the rest.
     RustSource { rustup: PathBuf },
+    /// The standard library of another target, compiled.
+    RustTarget { rustup: PathBuf, triple: &'static str },
     /// bpf-linker, compiled against this LLVM.
     BpfLinker { llvm: Llvm, cargo_home: PathBuf },
     /// bpf-linker as its authors compiled it, with LLVM inside.
@@ -73,6 +76,7 @@ impl Step {
                 packages.join(" ")
             ),
             Self::RustSource { .. } => "rustup component add rust-src".to_owned(),
+            Self::RustTarget { triple, .. } => format!("rustup target add {triple}"),
             Self::BpfLinker { llvm, .. } => format!(
                 "LLVM_PREFIX={} cargo install bpf-linker --version '{BPF_LINKER}' --locked \
                  --no-default-features --features llvm-{}",
@@ -105,6 +109,21 @@ pub(crate) fn ways_to_a_linker(places: &Places, apt: Option<&Apt>, llvm: u32) ->
             Some(vec![Step::Apt(vec![package]), build(Llvm { major, prefix })])
         });
     here.into_iter().chain(ready).chain(debian).collect()
+}
+
+/// The ways to the standard library of another target, best first. rustup has none for 32-bit MIPS,
+/// which is then built from the source.
+pub(crate) fn ways_to_a_std(places: &Places, apt: Option<&Apt>, target: &Target) -> Vec<Vec<Step>> {
+    let debian = apt.and_then(Apt::rust_source).map(|package| vec![Step::Apt(vec![package])]);
+    let rustup = places.program("rustup").map(|rustup| {
+        let triple = target.triple;
+        vec![if target.is_offered {
+            Step::RustTarget { rustup, triple }
+        } else {
+            Step::RustSource { rustup }
+        }]
+    });
+    debian.into_iter().chain(rustup).collect()
 }
 
 /// What to do by hand where no way is known.
@@ -142,6 +161,16 @@ impl<'a> Installer<'a> {
         Self { places, workspace, root: Root::here(places), apt: Apt::find(places) }
     }
 
+    /// Where it looks.
+    pub(crate) fn places(&self) -> &'a Places {
+        self.places
+    }
+
+    /// Where it builds.
+    pub(crate) fn workspace(&self) -> &'a Workspace {
+        self.workspace
+    }
+
     /// What builds the eBPF programs, installed if need be.
     pub(crate) fn kit(&mut self) -> Result<Kit> {
         let compiler = match toolchain::compiler(self.places)? {
@@ -163,6 +192,18 @@ impl<'a> Installer<'a> {
         let ways = ways_to_a_compiler(self.places, self.apt.as_ref());
         self.first_way(&ways, &by_hand_compiler(), |installer| {
             toolchain::compiler(installer.places)?.context("still no compiler for eBPF programs")
+        })
+    }
+
+    /// The standard library for another target.
+    pub(crate) fn bring_std(&mut self, target: &Target) -> Result<Builder> {
+        println!("  std         missing: no compiler here builds for {}", target.triple);
+        self.refresh();
+        let ways = ways_to_a_std(self.places, self.apt.as_ref(), target);
+        let by_hand = "install rustup (https://rustup.rs)";
+        self.first_way(&ways, by_hand, |installer| {
+            cross::builder(installer.places, target)
+                .with_context(|| format!("still no compiler builds for {}", target.triple))
         })
     }
 
@@ -204,6 +245,30 @@ impl<'a> Installer<'a> {
             [] => Ok(()),
             [tool, ..] => bail!("{} is installed and brings no {}", tool.package, tool.program),
         }
+    }
+
+    /// Programs with the packages that bring them, installed where they are missing.
+    pub(crate) fn programs(&mut self, wanted: &[(&str, &str)]) -> Result<()> {
+        let missing = wanted.iter().filter(|(program, _)| self.places.program(program).is_none());
+        let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        if packages.is_empty() {
+            return Ok(());
+        }
+        self.packages(&packages)?;
+        match wanted.iter().find(|(program, _)| self.places.program(program).is_none()) {
+            None => Ok(()),
+            Some((program, package)) => bail!("{package} is installed and brings no {program}"),
+        }
+    }
+
+    /// Debian's packages.
+    pub(crate) fn packages(&mut self, packages: &[&str]) -> Result<()> {
+        let Some(apt) = &mut self.apt else {
+            bail!("install these with your package manager: {}", packages.join(" "));
+        };
+        apt.install(&self.root, packages)
     }
 
     /// New lists of packages, if they can be had: without them another way may still be open.
@@ -249,6 +314,11 @@ impl<'a> Installer<'a> {
             Step::RustSource { rustup } => exec::announce(
                 Command::new(rustup)
                     .args(["component", "add", "rust-src"])
+                    .current_dir(self.workspace.root()),
+            ),
+            Step::RustTarget { rustup, triple } => exec::announce(
+                Command::new(rustup)
+                    .args(["target", "add", triple])
                     .current_dir(self.workspace.root()),
             ),
             Step::ReadyBpfLinker { binstall } => {

@@ -5,6 +5,7 @@
 mod agent;
 mod apt;
 mod bench;
+mod cross;
 mod data;
 mod doctor;
 mod e2e;
@@ -12,6 +13,7 @@ mod ebpf;
 mod exec;
 mod install;
 mod linker;
+mod package;
 mod places;
 mod root;
 mod run;
@@ -21,6 +23,7 @@ mod test;
 mod tidy;
 mod toolchain;
 mod tools;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -35,7 +38,9 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Help => exec::show(task::HELP)?,
         Task::Run(options) => run::run(&options)?,
         Task::Test(options) => test::run(&options)?,
-        Task::Build(options) => agent::run(options)?,
+        Task::Build(options) => agent::run(&options)?,
+        Task::Package(options) => package::run(&options)?,
+        Task::Vm(options) => vm::run(&options)?,
         Task::Doctor => return doctor::run(),
         Task::Tidy => tidy::run()?,
         Task::Data => data::run()?,

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser};
 
-use crate::{agent, run, test};
+use crate::{agent, package, run, test, vm};
 
 /// What `--help` shows.
 pub(crate) const HELP: &str = include_str!("help.txt");
@@ -15,6 +15,8 @@ pub(crate) enum Task {
     Run(run::Options),
     Test(test::Options),
     Build(agent::Options),
+    Package(package::Options),
+    Vm(vm::Options),
     Doctor,
     Tidy,
     Data,
@@ -41,6 +43,8 @@ impl Task {
             "run" => Self::Run(run::Options::parse(&mut arguments)?),
             "test" => Self::Test(test::Options::parse(&mut arguments)?),
             "build" => Self::Build(agent::Options::parse(&mut arguments)?),
+            "package" => Self::Package(package::Options::parse(&mut arguments)?),
+            "vm" => Self::Vm(vm::Options::parse(&mut arguments)?),
             "doctor" => Self::Doctor,
             "tidy" => Self::Tidy,
             "data" => Self::Data,
@@ -64,7 +68,7 @@ mod tests {
             assert!(matches!(parse(arguments), Ok(Task::Help)), "{arguments:?}");
         }
         assert!(matches!(parse(&["bench", "--help"]), Ok(Task::Bench(_))));
-        for task in ["run", "test", "build", "doctor", "tidy", "data", "bench"] {
+        for task in ["run", "test", "build", "package", "vm", "doctor", "tidy", "data", "bench"] {
             assert!(HELP.contains(&format!("\n  {task} ")), "{task}");
         }
     }

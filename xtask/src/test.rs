@@ -12,7 +12,7 @@ use crate::{
     agent, e2e, ebpf, exec,
     install::{Installer, Kit},
     places::Places,
-    tidy,
+    tidy, vm,
     workspace::Workspace,
 };
 
@@ -122,8 +122,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         report.skip("tests of the live kernel", "--no-e2e");
     }
+    other_kernels(options, &places, &mut report)?;
     report.print();
     println!("\nAll of it passed.");
+    Ok(())
+}
+
+/// Two kernels of another age and architecture, in emulated machines.
+fn other_kernels(options: &Options, places: &Places, report: &mut Report) -> Result<()> {
+    const NAME: &str = "other kernels";
+    if !options.e2e || options.filter.is_some() {
+        report.skip(NAME, "only without --no-e2e and a filter");
+    } else if places.program("apt-get").is_none() {
+        report.skip(NAME, "they come from Debian, and there is no apt-get here");
+    } else {
+        report.step(NAME, || vm::run(&vm::Options::fast()))?;
+    }
     Ok(())
 }
 

@@ -16,9 +16,37 @@ use crate::{
     places::{Places, is_program},
 };
 
-/// The BPF target with the byte order of this machine, for which the agent is built.
-pub(crate) const BPF_TARGET: &str =
-    if cfg!(target_endian = "big") { "bpfeb-unknown-none" } else { "bpfel-unknown-none" };
+/// The BPF target with the byte order of this machine.
+pub(crate) const BPF_TARGET: &str = Order::HOST.target();
+
+/// The byte order of a machine, which its eBPF programs share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    /// This machine's.
+    pub(crate) const HOST: Self =
+        if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
+
+    /// The name of BPF in this order, as files carry it.
+    pub(crate) const fn bpf(self) -> &'static str {
+        match self {
+            Self::Little => "bpfel",
+            Self::Big => "bpfeb",
+        }
+    }
+
+    /// Rust's name for the target. A compiler with a library for one has it for both.
+    pub(crate) const fn target(self) -> &'static str {
+        match self {
+            Self::Little => "bpfel-unknown-none",
+            Self::Big => "bpfeb-unknown-none",
+        }
+    }
+}
 
 /// The oldest Rust that compiles the workspace, as `rust-version` in Cargo.toml says.
 pub(crate) const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");

@@ -19,8 +19,8 @@ use super::tables::{DATAGRAMS, EVENTS, FLOWS, OWNER};
 const ESTABLISHED: u32 = 1;
 const LISTEN: u32 = 10;
 
-/// `SOCK_STREAM` (include/linux/net.h).
-const STREAM: u8 = 1;
+/// `SOCK_RAW` (include/linux/net.h). MIPS swaps the numbers of the other two, and shares this object.
+const RAW: u8 = 3;
 
 /// Ticks for which a full `FLOWS` is left alone: 0.1 to 1 s. A failed insert costs 200 ns a packet.
 const FULL_PAUSE: u64 = 100;
@@ -286,7 +286,7 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
     let peer = packet::peer(packet, direction);
     let kept = OWNER.of(&socket);
     let state = socket.state();
-    let tcp = peer.protocol == TCP && socket.kind() == STREAM;
+    let tcp = peer.protocol == TCP && socket.kind() != RAW;
     // A late packet of a connection that was closed and settled: it does not count as a new one.
     let late = tcp && is_ending(state);
     let now_ns = ctx::boot_ns();
