@@ -216,11 +216,15 @@ pub fn open_root(root: Option<&Path>) -> Result<(OwnedFd, PathBuf), AttachError>
         Mounts::V2(path) => {
             let directory = File::open(&path).map(OwnedFd::from);
             let magic = |directory: &OwnedFd| rustix::fs::fstatfs(directory).map(|fs| fs.f_type);
-            return match directory {
+            match directory {
                 // `CGROUP2_SUPER_MAGIC` (uapi/linux/magic.h).
-                Ok(directory) if magic(&directory) == Ok(0x6367_7270) => Ok((directory, path)),
-                _ => Err(AttachError::Root(path)),
-            };
+                Ok(directory) if magic(&directory) == Ok(0x6367_7270) => {
+                    return Ok((directory, path));
+                }
+                _ if root.is_some() => return Err(AttachError::Root(path)),
+                // Something else was mounted over it.
+                _ => AttachError::NoCgroup2,
+            }
         }
         Mounts::V1Only => AttachError::CgroupV1Only,
         Mounts::None => AttachError::NoCgroup2,

@@ -58,7 +58,7 @@ pub fn path_of(root: &Path, id: u64) -> Option<String> {
     let mut queue = VecDeque::from([root.to_owned()]);
     for _ in 0..DIRECTORIES_MAX {
         let directory = queue.pop_front()?;
-        if fs::metadata(&directory).is_ok_and(|metadata| metadata.ino() == id) {
+        if fs::metadata(&directory).is_ok_and(|metadata| is_number_of(metadata.ino(), id)) {
             let path = directory.strip_prefix(root).ok()?;
             return Some(format!("/{}", path.to_string_lossy()));
         }
@@ -70,6 +70,12 @@ pub fn path_of(root: &Path, id: u64) -> Option<String> {
         queue.extend(directories.map(|entry| entry.path()));
     }
     None
+}
+
+/// Whether `ino` is the inode number of the cgroup `id`. Kernels of 32 bits number inodes in as many and
+/// put a generation into the upper half of the id (`fs/kernfs/dir.c`, `kernfs_create_root`).
+fn is_number_of(ino: u64, id: u64) -> bool {
+    ino == id || cfg!(target_pointer_width = "32") && ino == id & u64::from(u32::MAX)
 }
 
 #[cfg(test)]
