@@ -391,6 +391,8 @@ fn health() -> Health {
         apps_capped: 4,
         destinations_capped: 5,
         samples_lost: 7,
+        memory_written_bytes: 13,
+        memory_writes: 14,
         names: Tally {
             misread: 8,
             unfinished: 9,

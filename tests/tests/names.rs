@@ -202,8 +202,8 @@ fn what_has_no_name_has_a_reason() {
     let hidden = names.run(&Client::curl_doh("https://hidden.example.net/"));
     agent.until("the name in the hello", |metrics| {
         let found = destinations(metrics, hidden.app());
-        let named = found.iter().any(|(name, _)| name == "example.net");
-        if named { Ok(()) } else { Err(format!("{found:?}")) }
+        let is_there = found.iter().any(|(name, _)| name == "example.net");
+        if is_there { Ok(()) } else { Err(format!("{found:?}")) }
     });
 
     // The servers' side.

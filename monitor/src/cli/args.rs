@@ -217,6 +217,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure>
 
 /// The options seen so far.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, none a state of another")]
 struct Typed {
     config: Option<PathBuf>,
     ebpf_object: Option<PathBuf>,

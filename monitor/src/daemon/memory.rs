@@ -75,14 +75,14 @@ impl Keeper {
     /// Writes the memory, if anything changed.
     pub(super) fn write(&mut self, memory: &mut Memory, now_s: u64) {
         if memory.has_changed() {
-            self.put(memory, now_s, |disk, bytes| keep::save(disk, bytes));
+            self.put(memory, now_s, keep::save);
         }
     }
 
     /// Writes the memory and removes what was written before: something was forgotten. Whether nothing of
     /// it is left.
     pub(super) fn erase(&mut self, memory: &mut Memory, now_s: u64) -> bool {
-        self.put(memory, now_s, |disk, bytes| keep::save_and_erase(disk, bytes));
+        self.put(memory, now_s, keep::save_and_erase);
         !self.is_failing
     }
 

@@ -83,10 +83,10 @@ async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<
     let samples = shore.samples_fd().and_then(readable).map_err(waiting)?;
 
     let (source, asks) = mpsc::channel(ASKS_MAX);
-    let (wisher, wishes) = mpsc::channel(ASKS_MAX);
+    let (past, wishes) = mpsc::channel(ASKS_MAX);
     let mut tasks = tokio::task::JoinSet::new();
-    announce(config, listener, control, (&source, &wisher), &mut tasks)?;
-    drop((source, wisher));
+    announce(config, listener, control, (&source, &past), &mut tasks)?;
+    drop((source, past));
     let interval = Duration::from_secs(config.drain_interval_seconds.into());
     let watched = Watch { shore, wake: None, write: None, latest: None, interval };
     watch(watched, Ears { ring, samples, asks, wishes }, end).await
@@ -230,9 +230,11 @@ impl Watch {
         self.look();
         // Nobody may be waiting any more.
         match wish {
-            Wish::Past(reply) => drop(reply.send(self.shore.past())),
+            Wish::Past(reply) => {
+                let _ = reply.send(self.shore.past());
+            }
             Wish::Forget(what, reply) => {
-                drop(reply.send(self.shore.forget(what.as_forget())));
+                let _ = reply.send(self.shore.forget(what.as_forget()));
             }
         }
     }
@@ -264,7 +266,7 @@ fn announce(
     config: &Config,
     listener: Option<TcpListener>,
     control: UnixListener,
-    (source, wisher): (&mpsc::Sender<Ask>, &mpsc::Sender<Wish>),
+    (source, past): (&mpsc::Sender<Ask>, &mpsc::Sender<Wish>),
     tasks: &mut tokio::task::JoinSet<Infallible>,
 ) -> Result<(), Failure> {
     let mut line = "ready".to_owned();
@@ -281,7 +283,7 @@ fn announce(
         tasks.spawn(http::serve(listener, site));
         line = format!("{line}, metrics at http://{bound}/metrics");
     }
-    tasks.spawn(control::serve(control, source.clone(), wisher.clone()));
+    tasks.spawn(control::serve(control, source.clone(), past.clone()));
     place::say(&line);
     Ok(())
 }

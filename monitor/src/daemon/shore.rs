@@ -371,6 +371,7 @@ impl Shore {
     /// The state as it is.
     pub(super) fn snapshot(&self) -> Snapshot {
         let stats = self.kernel.stats.stats().unwrap_or(monitor_ebpf::StatsRecord::ZERO);
+        let (written, writes) = self.keeper.written();
         let (flows, flows_max) = self.kernel.flows.fill();
         let (datagrams, datagrams_max) = self.kernel.datagrams.fill();
         let (settled, settled_max) = self.kernel.settled.fill();
@@ -378,6 +379,8 @@ impl Shore {
             hooks: self.kernel.hooks(),
             ring_lost: stats.ring_lost,
             samples_lost: stats.samples_lost,
+            memory_written_bytes: written,
+            memory_writes: writes,
             maps: vec![
                 ("flows", flows, flows_max),
                 ("datagrams", datagrams, datagrams_max),

@@ -174,6 +174,7 @@ impl SocketKind {
 }
 
 /// A socket and its first peer, as one CPU counted it (the only one, where counters are shared).
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none a state of another")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// The socket's cookie: unique until the next boot.

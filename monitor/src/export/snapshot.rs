@@ -157,6 +157,10 @@ pub struct Health {
     pub destinations_capped: u64,
     /// Samples lost because their ring was full.
     pub samples_lost: u64,
+    /// Bytes of what is remembered that were written to the disk.
+    pub memory_written_bytes: u64,
+    /// Times it was written.
+    pub memory_writes: u64,
     /// What naming met.
     pub names: Tally,
     /// Drains of the kernel's maps since the start.

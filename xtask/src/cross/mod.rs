@@ -59,7 +59,8 @@ impl Cross {
         bins: &[&str],
     ) -> Result<PathBuf> {
         let mut cargo = self.command(workspace);
-        cargo.args(["--package", package]);
+        // What the cases need on other kernels is the least of their package.
+        cargo.args(["--package", package, "--no-default-features"]);
         cargo.args(bins.iter().flat_map(|bin| ["--bin", bin]));
         exec::run(&mut cargo)?;
         Ok(folder(workspace).join(self.target.triple).join("release"))

@@ -239,12 +239,18 @@ metrics! {
         beacons;
     Gauge "sortie_memory_keys" &[],
         "Pairs of app and destination that are remembered.",
-        |view, out| for memory in &view.snapshot.memory {
+        |view, out| if let Some(memory) = &view.snapshot.memory {
             out.count(memory.health.keys as u64);
         };
+    Counter "sortie_memory_written_bytes_total" &[],
+        "Bytes of what is remembered that were written to the disk.",
+        |view, out| out.count(view.snapshot.health.memory_written_bytes);
+    Counter "sortie_memory_writes_total" &[],
+        "Times that what is remembered was written to the disk.",
+        |view, out| out.count(view.snapshot.health.memory_writes);
     Counter "sortie_memory_keys_folded_total" &[],
         "Pairs of app and destination that were given up for others, but for their sums.",
-        |view, out| for memory in &view.snapshot.memory {
+        |view, out| if let Some(memory) = &view.snapshot.memory {
             out.count(memory.health.keys_folded);
         };
 

@@ -109,7 +109,7 @@ fn answers_end_after_their_time_and_grace() {
 fn reasons_say_why_there_is_no_name() {
     let hello = |known: Option<&str>, is_cover| Hello {
         source: Source::TlsSni,
-        known: known.map(|name| known_at_domains(name)),
+        known: known.map(known_at_domains),
         is_cover,
         is_resolver: false,
     };
@@ -203,7 +203,9 @@ fn only_what_was_asked_for_is_learnt() {
     let ask = dns(7, "a.example", None);
     assert!(namer.sample(&packet(&ask, false, Protocol::Udp, 0)).is_empty());
     let heard = namer.sample(&packet(&answer, true, Protocol::Udp, 0));
-    heard.into_iter().for_each(|heard| namer.learn(ME, heard));
+    for heard in heard {
+        namer.learn(ME, heard);
+    }
     assert_eq!(told(&namer.name(&subject(None, 2))), is("a.example", Source::Dns, false));
     for wrong in [dns(8, "a.example", Some([1, 1, 1, 1])), dns(7, "b.example", Some([1; 4]))] {
         assert!(namer.sample(&packet(&wrong, true, Protocol::Udp, 0)).is_empty());
@@ -256,13 +258,13 @@ fn no_host_stays_below_its_level() {
         let answer = dns(7, host, Some([198, 51, 100, 7]));
         let heard = namer.sample(&packet(&answer, true, Protocol::Udp, 0));
         assert_eq!(heard.len(), 1);
-        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        let request = Sample {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let sample = Sample {
             content: Content::Http,
-            length: u32::try_from(head.len()).expect("short"),
-            ..packet(head.as_bytes(), false, Protocol::Tcp, 1)
+            length: u32::try_from(request.len()).expect("short"),
+            ..packet(request.as_bytes(), false, Protocol::Tcp, 1)
         };
-        let hello = namer.sample(&request);
+        let hello = namer.sample(&sample);
         assert_eq!(hello.len(), 1);
         let said = format!("{heard:?}{hello:?}");
         heard.into_iter().chain(hello).for_each(|heard| namer.learn(ME, heard));
