@@ -27,7 +27,7 @@ pub(crate) struct Kind {
     pub(crate) kept_min: Option<f64>,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 7] = [
     Kind {
         name: "udp",
         what: "small UDP packet (64 B, unconnected)",
@@ -42,6 +42,13 @@ const KINDS: [Kind; 5] = [
     },
     Kind { name: "bulk", what: "bulk TCP, write of 128 KiB", cpu_max: None, kept_min: None },
     Kind { name: "rtt", what: "64-byte TCP round trip", cpu_max: None, kept_min: None },
+    Kind {
+        name: "hello",
+        what: "TCP connection with a TLS hello of 517 bytes and an answer",
+        cpu_max: None,
+        kept_min: None,
+    },
+    Kind { name: "dns", what: "DNS question and answer", cpu_max: None, kept_min: None },
     Kind { name: "burst", what: "process that connects and ends", cpu_max: None, kept_min: None },
 ];
 
@@ -162,7 +169,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Vec<Load>> {
         // The first round warms up and does not count.
         for round in 0..=effort.rounds {
             let mut samples = [Sample { cpu: 0.0, speed: 0.0 }; Variant::ALL.len()];
-            for at in order.shuffled([0, 1, 2, 3]) {
+            for at in order.shuffled([0, 1, 2, 3, 4]) {
                 let attached = Variant::ALL[at].attach()?;
                 samples[at] = bed.sample(kind.name, effort.milliseconds)?;
                 drop(attached);
