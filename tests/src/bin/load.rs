@@ -2,8 +2,7 @@
 //! all kinds: `load serve HOST`. Each side keeps to one CPU.
 //!
 //! Also a number of connections instead of a time: `load some ADDRESS COUNT`, and sockets that stay open:
-//! `load hold FROM ADDRESS COUNT`; and datagrams to addresses of the loopback, numbered from FIRST:
-//! `load scatter FIRST COUNT`.
+//! `load hold FROM ADDRESS COUNT`.
 //!
 //! And names nobody has heard of, numbered from FIRST: questions to a name server, whose answers hold so
 //! many addresses, `load ask SERVER FIRST COUNT ADDRESSES`, and connections that name a host,
@@ -18,7 +17,7 @@ mod visit;
 
 use std::env;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -44,7 +43,6 @@ fn main() -> Result<()> {
             (0..count).try_for_each(|_| connect(to))?;
             done(count)
         }
-        ["scatter", first, count] => scatter(first.parse()?, count.parse()?),
         ["ask", server, first, count, addresses] => {
             keep_to_cpu(1);
             let count = count.parse()?;
@@ -65,7 +63,7 @@ fn main() -> Result<()> {
         }
         _ => bail!(
             "usage: load KIND ADDRESS MILLISECONDS | some ADDRESS COUNT | hold FROM ADDRESS COUNT | \
-             scatter FIRST COUNT | ask SERVER FIRST COUNT ADDRESSES | \
+             ask SERVER FIRST COUNT ADDRESSES | \
              visit tls|http ADDRESS FIRST COUNT | serve HOST"
         ),
     }
@@ -92,16 +90,6 @@ fn hold(from: &str, to: SocketAddr, count: usize) -> Result<()> {
     println!("ready sockets={}", sockets.len());
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
-}
-
-/// Sends a datagram to each of so many addresses, from a socket of its own. Nobody listens there.
-fn scatter(first: u32, count: u32) -> Result<()> {
-    let base = u32::from(Ipv4Addr::new(127, 1, 0, 0));
-    for number in first..first.saturating_add(count) {
-        let to = Ipv4Addr::from(base.wrapping_add(number));
-        UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", (to, 9))?;
-    }
-    done(count.into())
 }
 
 /// On a machine with one CPU both sides share it.

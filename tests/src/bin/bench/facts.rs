@@ -142,6 +142,8 @@ const DESTINATIONS: u32 = 4_096;
 
 /// The agent with 300 sockets and no room left in its ledger. It says itself that there is none.
 fn full_ledger() -> Result<Memory> {
+    let bed = Bed::new()?;
+    let to = bed.server("hello")?;
     let agent = Agent::start();
     let namespace = Namespace::new();
     let held = launch().words("hold 127.0.0.1 127.0.0.1:9 300").in_namespace(&namespace).spawn();
@@ -152,8 +154,8 @@ fn full_ledger() -> Result<Memory> {
     // A process that ends too soon may be known by its name only, as all others of its kind.
     for number in 1..=4 * APPS {
         let group = Cgroup::service();
-        let words = format!("scatter {} {each}", number * each);
-        launch().words(&words).in_namespace(&namespace).in_cgroup(&group).succeed("");
+        let words = format!("visit http {to} {} {each}", number * each);
+        bed.client_in(&group, launch().words(&words), "operations")?;
         if number % 32 == 0 {
             let metrics = agent.metrics();
             let of = |what: &str| metrics.sum(&format!("sortie_{what}_capped_total"), &[]);

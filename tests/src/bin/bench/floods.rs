@@ -30,6 +30,12 @@ const CLOSED: Duration = Duration::from_secs(12);
 pub(crate) struct Flood {
     /// What it was of.
     pub(crate) what: String,
+    /// What its scrape is compared with: a row of the same agent.
+    pub(crate) base: usize,
+    /// Whether it was connections.
+    pub(crate) is_visit: bool,
+    /// Flows in the kernel's table: a scrape reads them all.
+    pub(crate) flows: u64,
     /// Samples that found no room in the kernel's ring.
     pub(crate) lost: u64,
     /// Addresses that names are remembered for.
@@ -57,15 +63,26 @@ pub(crate) fn measure(effort: Effort) -> Result<[Vec<Flood>; 2]> {
         let what = format!("{count} names asked for, with {addresses} addresses");
         floods.push(asked(&bed, &agent, what, &mut first, count, addresses)?);
     }
-    for (protocol, kind) in [("tls", "TLS"), ("http", "HTTP")] {
+    let nameless = floods.len();
+    for (protocol, what) in [
+        ("", "connections that name nobody"),
+        ("tls", "connections to names, in TLS"),
+        ("http", "connections to names, in HTTP"),
+    ] {
         let lost = lost(&agent.metrics());
-        flood(&bed, "hello", many, |to, first, count| {
-            format!("visit {protocol} {to} {first} {count}")
-        })?;
-        let what = format!("{many} connections to names, in {kind}");
-        floods.push(look(&agent, what.clone(), lost)?);
+        if protocol.is_empty() {
+            flood(&bed, "connect", many, |to, _, count| format!("some {to} {count}"))?;
+        } else {
+            flood(&bed, "hello", many, |to, first, count| {
+                format!("visit {protocol} {to} {first} {count}")
+            })?;
+        }
+        let base = if protocol.is_empty() { floods.len() } else { nameless };
+        let at_once = look(&agent, format!("{many} {what}"), lost)?;
+        floods.push(Flood { base, is_visit: true, ..at_once });
         sleep(CLOSED);
-        floods.push(look(&agent, format!("the same, {} s later", CLOSED.as_secs()), lost)?);
+        let later = look(&agent, format!("the same, {} s later", CLOSED.as_secs()), lost)?;
+        floods.push(Flood { is_visit: true, ..later });
     }
     drop(agent);
     let agent = Agent::plan().with_setting("detail = \"hosts\"").start();
@@ -135,6 +152,9 @@ fn look(agent: &Agent, what: String, lost_before: u64) -> Result<Flood> {
     let series = metrics.find("sortie_destination_transmit_bytes_total", &[]);
     Ok(Flood {
         what,
+        base: 0,
+        is_visit: false,
+        flows: metrics.sum("sortie_flows", &[]),
         lost: lost(&metrics) - lost_before,
         addresses: metrics.sum("sortie_dns_addresses", &[]),
         destinations: series.len(),

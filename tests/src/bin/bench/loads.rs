@@ -120,8 +120,13 @@ impl Bed {
 
     /// Runs a client to its end: the number it gives under this name.
     pub(crate) fn client(&self, launch: Launch, number: &str) -> Result<u64> {
+        self.client_in(&self.group, launch, number)
+    }
+
+    /// As [`Bed::client`], as another app.
+    pub(crate) fn client_in(&self, group: &Cgroup, launch: Launch, number: &str) -> Result<u64> {
         let namespace = &self.network.client.namespace;
-        let mut client = launch.in_namespace(namespace).in_cgroup(&self.group).spawn();
+        let mut client = launch.in_namespace(namespace).in_cgroup(group).spawn();
         let line = client.stdout.next(PATIENCE);
         let line = line.with_context(|| {
             format!("`{}` does not end, it says: {}", client.shown(), client.stderr.all())

@@ -290,11 +290,12 @@ fn agent(page: &mut String, facts: &Facts) {
     line!(page, "| size of the executable | {size:.2} MiB | 2.5 MiB | {kept} |");
 }
 
-/// A scrape takes at most so many times as long after a flood as before.
+/// A scrape takes at most so many times as long after a flood.
 const SCRAPE_FACTOR: f64 = 3.0;
 
-/// Memory that a flood may add, in KiB.
-const FLOOD_KIB: u64 = 4 * 1024;
+/// Memory that names asked for may add by default and as whole host names, and visited ones, in MiB.
+const ASKED_MIB: [f64; 2] = [4.0, 8.0];
+const VISITED_MIB: f64 = 12.0;
 
 fn names(page: &mut String, [floods, whole]: &[Vec<Flood>; 2]) {
     line!(page);
@@ -302,52 +303,61 @@ fn names(page: &mut String, [floods, whole]: &[Vec<Flood>; 2]) {
     line!(page);
     line!(
         page,
-        "One client asks for names or visits them as fast as it can, all of them random and none twice; \
-         those asked for are as long as names get. One agent sees one flood after the other. Names are \
-         remembered for 4,096 addresses at most, and for each at most 4 per app. The first scrape after \
-         a flood also takes what waits in the kernel; of those after it the median is told."
+        "One client asks for names or visits them as fast as it can, all of them random and none twice \
+         in a flood; those asked for are as long as names get. One agent sees one flood after the other. \
+         Names are remembered for 4,096 addresses at most, and for each at most 4 per app. The first \
+         scrape after a flood also takes what waits in the kernel; of those after it the median is told, \
+         and compared with that of before. While closed connections are still in the kernel's table \
+         a scrape reads them: then it is compared with one after connections that name nobody."
     );
     line!(page);
-    flooded(page, floods);
+    flooded(page, floods, ASKED_MIB[0]);
     line!(page, "An agent that keeps whole host names (`detail = \"hosts\"`):");
     line!(page);
-    flooded(page, whole);
+    flooded(page, whole, ASKED_MIB[1]);
 }
 
-fn flooded(page: &mut String, floods: &[Flood]) {
+fn flooded(page: &mut String, floods: &[Flood], asked_mib: f64) {
     let Some(before) = floods.first() else {
         return;
     };
     line!(
         page,
-        "| after | samples lost | addresses | destination series | agent's memory | its peak | first scrape | scrape | relative to before |"
+        "| after | samples lost | addresses | destination series | flows | agent's memory | its peak | first scrape | scrape | relative |"
     );
-    line!(page, "|---|---|---|---|---|---|---|---|---|");
-    for Flood { what, lost, addresses, destinations, memory, first, scrape } in floods {
+    line!(page, "|---|---|---|---|---|---|---|---|---|---|");
+    let ratio =
+        |flood: &Flood| flood.scrape / floods.get(flood.base).map_or(f64::NAN, |base| base.scrape);
+    for flood in floods {
+        let Flood { what, lost, addresses, destinations, flows, memory, first, scrape, .. } = flood;
         line!(
             page,
-            "| {what} | {lost} | {addresses} | {destinations} | {:.2} MiB | {:.2} MiB | {first:.2} ms \
-             | {scrape:.2} ms | {:.2} |",
+            "| {what} | {lost} | {addresses} | {destinations} | {flows} | {:.2} MiB | {:.2} MiB \
+             | {first:.2} ms | {scrape:.2} ms | {:.2} |",
             mib(memory.resident * 1024),
             mib(memory.peak * 1024),
-            scrape / before.scrape
+            ratio(flood)
         );
     }
     line!(page);
-    let longest = floods.iter().map(|flood| flood.scrape / before.scrape).fold(0.0, f64::max);
+    let longest = floods.iter().map(ratio).fold(0.0, f64::max);
     line!(
         page,
-        "Promised: a scrape takes at most {SCRAPE_FACTOR:.0} times as long as before; {longest:.2}: {}.",
+        "Promised: a scrape takes at most {SCRAPE_FACTOR:.0} times as long; {longest:.2}: {}.",
         verdict(longest <= SCRAPE_FACTOR)
     );
-    let most = floods.iter().map(|flood| flood.memory.peak).max().unwrap_or_default();
-    let more = most.saturating_sub(before.memory.resident);
-    line!(
-        page,
-        "Promised: at most {:.0} MiB more memory than before, peaks included; {:.2}: {}.",
-        mib(FLOOD_KIB * 1024),
-        mib(more * 1024),
-        verdict(more <= FLOOD_KIB)
-    );
+    for (is_visit, what, most) in
+        [(false, "names asked for", asked_mib), (true, "all floods together", VISITED_MIB)]
+    {
+        let peaks = floods.iter().filter(|flood| flood.is_visit == is_visit);
+        if let Some(peak) = peaks.map(|flood| flood.memory.peak).max() {
+            let more = mib(peak.saturating_sub(before.memory.resident) * 1024);
+            line!(
+                page,
+                "Promised: {what} take at most {most:.0} MiB more, peaks included; {more:.2} MiB: {}.",
+                verdict(more <= most)
+            );
+        }
+    }
     line!(page);
 }
