@@ -32,11 +32,15 @@ pub(crate) const ATOMIC: Object = Object { name: "programs-atomic", bin: "progra
 pub(crate) const PERCPU: Object =
     Object { name: "programs-percpu", bin: "programs", features: "percpu" };
 
+/// The default programs without sampling: what that costs. Only benchmarks load it.
+pub(crate) const NOSAMPLE: Object =
+    Object { name: "programs-nosample", bin: "programs", features: "nosample" };
+
 /// The cheapest counter possible, the measure of the others. Only tests and benchmarks load it.
 pub(crate) const FLOOR: Object = Object { name: "floor", bin: "floor", features: "" };
 
 /// All of them.
-pub(crate) const ALL: [Object; 3] = [ATOMIC, PERCPU, FLOOR];
+pub(crate) const ALL: [Object; 4] = [ATOMIC, PERCPU, NOSAMPLE, FLOOR];
 
 /// What the agent of this machine carries unless told otherwise; `monitor/build.rs` chooses alike.
 pub(crate) const DEFAULT: Object = if cfg!(target_arch = "arm") { PERCPU } else { ATOMIC };

@@ -2,12 +2,22 @@
 //! all kinds: `load serve HOST`. Each side keeps to one CPU.
 //!
 //! Also a number of connections instead of a time: `load some ADDRESS COUNT`, and sockets that stay open:
-//! `load hold FROM ADDRESS COUNT`; and datagrams to addresses of the loopback, numbered from FIRST:
-//! `load scatter FIRST COUNT`.
+//! `load hold FROM ADDRESS COUNT`.
+//!
+//! And names nobody has heard of, numbered from FIRST: questions to a name server, whose answers hold so
+//! many addresses, `load ask SERVER FIRST COUNT ADDRESSES`, and connections that name a host,
+//! `load visit tls|http ADDRESS FIRST COUNT`.
+
+#[path = "load/dns.rs"]
+mod dns;
+#[path = "load/random.rs"]
+mod random;
+#[path = "load/visit.rs"]
+mod visit;
 
 use std::env;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -33,7 +43,18 @@ fn main() -> Result<()> {
             (0..count).try_for_each(|_| connect(to))?;
             done(count)
         }
-        ["scatter", first, count] => scatter(first.parse()?, count.parse()?),
+        ["ask", server, first, count, addresses] => {
+            keep_to_cpu(1);
+            let count = count.parse()?;
+            dns::ask(server.parse()?, first.parse()?, count, addresses.parse()?)?;
+            done(count.into())
+        }
+        ["visit", protocol, address, first, count] => {
+            keep_to_cpu(1);
+            let count = count.parse()?;
+            visit::visits(protocol, address.parse()?, first.parse()?, count)?;
+            done(count.into())
+        }
         [kind, address, time] => {
             keep_to_cpu(1);
             let address = address.parse().context("not an address")?;
@@ -42,7 +63,8 @@ fn main() -> Result<()> {
         }
         _ => bail!(
             "usage: load KIND ADDRESS MILLISECONDS | some ADDRESS COUNT | hold FROM ADDRESS COUNT | \
-             scatter FIRST COUNT | serve HOST"
+             ask SERVER FIRST COUNT ADDRESSES | \
+             visit tls|http ADDRESS FIRST COUNT | serve HOST"
         ),
     }
 }
@@ -70,16 +92,6 @@ fn hold(from: &str, to: SocketAddr, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Sends a datagram to each of so many addresses, from a socket of its own. Nobody listens there.
-fn scatter(first: u32, count: u32) -> Result<()> {
-    let base = u32::from(Ipv4Addr::new(127, 1, 0, 0));
-    for number in first..first.saturating_add(count) {
-        let to = Ipv4Addr::from(base.wrapping_add(number));
-        UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", (to, 9))?;
-    }
-    done(count.into())
-}
-
 /// On a machine with one CPU both sides share it.
 fn keep_to_cpu(cpu: usize) {
     let mut set = CpuSet::new();
@@ -91,14 +103,17 @@ fn keep_to_cpu(cpu: usize) {
 fn serve(host: &str) -> Result<()> {
     keep_to_cpu(0);
     let listen = || TcpListener::bind((host, 0));
-    let (connect, bulk, rtt) = (listen()?, listen()?, listen()?);
+    let (connect, bulk, rtt, hello) = (listen()?, listen()?, listen()?, listen()?);
     let udp = UdpSocket::bind((host, 0))?;
+    let names = UdpSocket::bind((host, dns::PORT))?;
     println!(
-        "ready udp={} connect={} bulk={} rtt={}",
+        "ready udp={} connect={} bulk={} rtt={} hello={} dns={}",
         udp.local_addr()?.port(),
         connect.local_addr()?.port(),
         bulk.local_addr()?.port(),
         rtt.local_addr()?.port(),
+        hello.local_addr()?.port(),
+        names.local_addr()?.port(),
     );
     thread::spawn(move || {
         let mut bytes = [0; SMALL];
@@ -107,6 +122,8 @@ fn serve(host: &str) -> Result<()> {
     thread::spawn(move || connect.incoming().for_each(drop));
     thread::spawn(move || bulk.incoming().flatten().for_each(|stream| drop(discard(stream))));
     thread::spawn(move || rtt.incoming().flatten().for_each(|stream| drop(echo(stream))));
+    thread::spawn(move || visit::serve(&hello));
+    thread::spawn(move || dns::serve(&names));
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
@@ -141,7 +158,8 @@ fn blink(program: &PathBuf, to: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// Runs the load and gives its operations: datagrams, connections, writes, round trips or processes.
+/// Runs the load and gives its operations: datagrams, connections, writes, round trips, processes or
+/// questions.
 fn load(kind: &str, to: SocketAddr, time: Duration) -> Result<u64> {
     let end = Instant::now() + time;
     let mut done = 0;
@@ -183,6 +201,20 @@ fn load(kind: &str, to: SocketAddr, time: Duration) -> Result<u64> {
             while Instant::now() < end {
                 stream.write_all(&bytes)?;
                 stream.read_exact(&mut bytes)?;
+                done += 1;
+            }
+        }
+        "hello" => {
+            let hello = visit::hello()?;
+            while Instant::now() < end {
+                visit::visit(to, &hello)?;
+                done += 1;
+            }
+        }
+        "dns" => {
+            let mut client = dns::Client::new(to)?;
+            while Instant::now() < end {
+                client.again()?;
                 done += 1;
             }
         }

@@ -61,6 +61,10 @@ pub(crate) struct Facts {
     pub(crate) connections: (f64, u64),
     /// CPU seconds of the agent, and packets sent meanwhile.
     pub(crate) packets: (f64, u64),
+    /// CPU seconds of the agent, and connections with a TLS hello made meanwhile.
+    pub(crate) hellos: (f64, u64),
+    /// CPU seconds of the agent, and answers of a name server that came meanwhile.
+    pub(crate) answers: (f64, u64),
     /// Size of the agent's file in bytes.
     pub(crate) binary_bytes: u64,
 }
@@ -80,8 +84,24 @@ pub(crate) fn measure(effort: Effort) -> Result<Facts> {
     recalls.push(recall);
     let (packet_seconds, sent) = cpu(&bed, "udp", PACKETS)?;
     let packets = (packet_seconds, sent.made);
+    let (hello_seconds, recall) = cpu(&bed, "hello", CONNECTIONS)?;
+    let hellos = (hello_seconds, recall.made);
+    recalls.push(Recall { what: "connections with a TLS hello and an answer", ..recall });
+    let (answer_seconds, answered) = cpu(&bed, "dns", CONNECTIONS)?;
+    let answers = (answer_seconds, answered.made);
     let binary_bytes = fs::metadata(program::sortie())?.len();
-    Ok(Facts { drains, recalls, full, idle, wakeups, connections, packets, binary_bytes })
+    Ok(Facts {
+        drains,
+        recalls,
+        full,
+        idle,
+        wakeups,
+        connections,
+        packets,
+        hellos,
+        answers,
+        binary_bytes,
+    })
 }
 
 /// CPU time of a process in seconds: to the nanosecond where the kernel tells it (`schedstat`, of each
@@ -122,6 +142,8 @@ const DESTINATIONS: u32 = 4_096;
 
 /// The agent with 300 sockets and no room left in its ledger. It says itself that there is none.
 fn full_ledger() -> Result<Memory> {
+    let bed = Bed::new()?;
+    let to = bed.server("hello")?;
     let agent = Agent::start();
     let namespace = Namespace::new();
     let held = launch().words("hold 127.0.0.1 127.0.0.1:9 300").in_namespace(&namespace).spawn();
@@ -132,8 +154,8 @@ fn full_ledger() -> Result<Memory> {
     // A process that ends too soon may be known by its name only, as all others of its kind.
     for number in 1..=4 * APPS {
         let group = Cgroup::service();
-        let words = format!("scatter {} {each}", number * each);
-        launch().words(&words).in_namespace(&namespace).in_cgroup(&group).succeed("");
+        let words = format!("visit http {to} {} {each}", number * each);
+        bed.client_in(&group, launch().words(&words), "operations")?;
         if number % 32 == 0 {
             let metrics = agent.metrics();
             let of = |what: &str| metrics.sum(&format!("sortie_{what}_capped_total"), &[]);
@@ -245,8 +267,9 @@ fn cpu(bed: &Bed, load: &str, operations: u64) -> Result<(f64, Recall)> {
     ensure!(made > 0, "the load `{load}` does nothing");
     agent.metrics();
     let seconds = cpu_seconds(agent.pid())? - before;
-    let protocol = if load == "udp" { Protocol::Udp } else { Protocol::Tcp };
-    let expected = if load == "udp" { 0 } else { made };
+    let is_tcp = !matches!(load, "udp" | "dns");
+    let protocol = if is_tcp { Protocol::Tcp } else { Protocol::Udp };
+    let expected = if is_tcp { made } else { 0 };
     let told = told(&agent, bed, protocol, expected);
     Ok((seconds, Recall { what: "connections as fast as they go", made, told }))
 }

@@ -27,7 +27,7 @@ pub(crate) struct Kind {
     pub(crate) kept_min: Option<f64>,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 7] = [
     Kind {
         name: "udp",
         what: "small UDP packet (64 B, unconnected)",
@@ -42,6 +42,13 @@ const KINDS: [Kind; 5] = [
     },
     Kind { name: "bulk", what: "bulk TCP, write of 128 KiB", cpu_max: None, kept_min: None },
     Kind { name: "rtt", what: "64-byte TCP round trip", cpu_max: None, kept_min: None },
+    Kind {
+        name: "hello",
+        what: "TCP connection with a TLS hello of 517 bytes and an answer",
+        cpu_max: None,
+        kept_min: None,
+    },
+    Kind { name: "dns", what: "DNS question and answer", cpu_max: None, kept_min: None },
     Kind { name: "burst", what: "process that connects and ends", cpu_max: None, kept_min: None },
 ];
 
@@ -113,8 +120,13 @@ impl Bed {
 
     /// Runs a client to its end: the number it gives under this name.
     pub(crate) fn client(&self, launch: Launch, number: &str) -> Result<u64> {
+        self.client_in(&self.group, launch, number)
+    }
+
+    /// As [`Bed::client`], as another app.
+    pub(crate) fn client_in(&self, group: &Cgroup, launch: Launch, number: &str) -> Result<u64> {
         let namespace = &self.network.client.namespace;
-        let mut client = launch.in_namespace(namespace).in_cgroup(&self.group).spawn();
+        let mut client = launch.in_namespace(namespace).in_cgroup(group).spawn();
         let line = client.stdout.next(PATIENCE);
         let line = line.with_context(|| {
             format!("`{}` does not end, it says: {}", client.shown(), client.stderr.all())
@@ -162,7 +174,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Vec<Load>> {
         // The first round warms up and does not count.
         for round in 0..=effort.rounds {
             let mut samples = [Sample { cpu: 0.0, speed: 0.0 }; Variant::ALL.len()];
-            for at in order.shuffled([0, 1, 2, 3]) {
+            for at in order.shuffled([0, 1, 2, 3, 4]) {
                 let attached = Variant::ALL[at].attach()?;
                 samples[at] = bed.sample(kind.name, effort.milliseconds)?;
                 drop(attached);

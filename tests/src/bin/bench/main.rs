@@ -5,6 +5,7 @@
 //! all of them; what is told are ratios within a round, their medians and their spread.
 
 mod facts;
+mod floods;
 mod guard;
 mod loads;
 mod machine;
@@ -26,11 +27,13 @@ struct Effort {
     milliseconds: u32,
     /// Seconds of idling.
     idle_seconds: u32,
+    /// Names of a flood.
+    names: u32,
 }
 
 impl Effort {
-    const FULL: Self = Self { rounds: 15, milliseconds: 1_000, idle_seconds: 60 };
-    const QUICK: Self = Self { rounds: 3, milliseconds: 300, idle_seconds: 10 };
+    const FULL: Self = Self { rounds: 15, milliseconds: 1_000, idle_seconds: 60, names: 100_000 };
+    const QUICK: Self = Self { rounds: 3, milliseconds: 300, idle_seconds: 10, names: 10_000 };
 
     /// Run times are steadier than loads: a third of the rounds.
     fn run_time_rounds(self) -> u32 {
@@ -89,6 +92,7 @@ fn measure(Options { effort, only_run_times }: Options) -> Result<()> {
     let loads = loads::measure(effort)?;
     let times = run_times::measure(effort)?;
     let facts = facts::measure(effort)?;
-    print!("{}", report::text(effort, &loads, &times, &facts));
+    let floods = floods::measure(effort)?;
+    print!("{}", report::text(effort, &loads, &times, &facts, &floods));
     Ok(())
 }

@@ -21,6 +21,8 @@ const RUNS_MIN: u64 = 500;
 pub(crate) struct Round {
     pub(crate) empty: f64,
     pub(crate) cheapest: Option<f64>,
+    /// Without sampling.
+    pub(crate) unsampled: f64,
     pub(crate) sortie: f64,
 }
 
@@ -43,18 +45,20 @@ pub(crate) fn measure(effort: Effort) -> Result<Vec<RunTime>> {
     let _on = enable_stats(Stats::RunTime).context("this kernel has no BPF statistics (5.8)")?;
     let mut order = Order::new();
     let mut times = Vec::new();
-    for load in ["udp", "rtt", "connect"] {
+    for load in ["udp", "rtt", "connect", "hello", "dns"] {
         let mut hooks = HOOKS.map(|_| Vec::new());
         for _ in 0..effort.run_time_rounds() {
-            let mut found = [[None; HOOKS.len()]; 3];
-            for at in order.shuffled([0, 1, 2]) {
-                let variant = [Variant::Empty, Variant::Cheapest, Variant::Sortie][at];
-                found[at] = one(&bed, load, variant, effort)?;
+            let mut found = [[None; HOOKS.len()]; Variant::WATCHING.len()];
+            for at in order.shuffled([0, 1, 2, 3]) {
+                found[at] = one(&bed, load, Variant::WATCHING[at], effort)?;
             }
-            let [empty, cheapest, sortie] = found;
+            let [empty, cheapest, unsampled, sortie] = found;
             for (at, rounds) in hooks.iter_mut().enumerate() {
-                if let (Some(empty), Some(sortie)) = (empty[at], sortie[at]) {
-                    rounds.push(Round { empty, cheapest: cheapest[at], sortie });
+                let cheapest = cheapest[at];
+                if let (Some(empty), Some(unsampled), Some(sortie)) =
+                    (empty[at], unsampled[at], sortie[at])
+                {
+                    rounds.push(Round { empty, cheapest, unsampled, sortie });
                 }
             }
         }

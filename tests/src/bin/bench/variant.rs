@@ -16,6 +16,8 @@ pub(crate) enum Variant {
     Empty,
     /// The cheapest counter per socket.
     Cheapest,
+    /// The agent, with programs that take no samples of what flows say.
+    Unsampled,
     /// The agent.
     Sortie,
 }
@@ -32,7 +34,12 @@ pub(crate) enum Attached {
 
 impl Variant {
     /// All of them, the baseline first.
-    pub(crate) const ALL: [Self; 4] = [Self::None, Self::Empty, Self::Cheapest, Self::Sortie];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::None, Self::Empty, Self::Cheapest, Self::Unsampled, Self::Sortie];
+
+    /// Those with programs, for their run times.
+    pub(crate) const WATCHING: [Self; 4] =
+        [Self::Empty, Self::Cheapest, Self::Unsampled, Self::Sortie];
 
     /// Its name in the tables.
     pub(crate) const fn name(self) -> &'static str {
@@ -40,6 +47,7 @@ impl Variant {
             Self::None => "no program",
             Self::Empty => "empty programs",
             Self::Cheapest => "cheapest counter",
+            Self::Unsampled => "Sortie without sampling",
             Self::Sortie => "Sortie",
         }
     }
@@ -50,6 +58,10 @@ impl Variant {
             Self::None => Ok(Attached::Nothing),
             Self::Empty => programs("empty_"),
             Self::Cheapest => programs("cheapest_"),
+            Self::Unsampled => {
+                let object = program::ebpf_object("programs-nosample.bpfel.o");
+                Ok(Attached::Agent(Box::new(Agent::plan().with_object(object).start())))
+            }
             Self::Sortie => Ok(Attached::Agent(Box::new(Agent::start()))),
         }
     }
