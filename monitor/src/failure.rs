@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::ConfigError;
 
@@ -229,15 +229,7 @@ impl fmt::Display for Failure {
                 "cannot listen on {address}: the address is in use; stop the program that has it, \
                  or set `listen` in the configuration to another port"
             ),
-            Self::AgentRunning { runtime_dir, pid } => {
-                let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                write!(
-                    f,
-                    "another agent is running{process} in {}; stop it, or give this one its own \
-                     `runtime_dir`",
-                    runtime_dir.display()
-                )
-            }
+            Self::AgentRunning { runtime_dir, pid } => fmt_running(f, runtime_dir, *pid),
             Self::Config(error) => error.fmt(f),
             Self::Database { key, path, problem } => write!(
                 f,
@@ -276,6 +268,15 @@ impl fmt::Display for Failure {
             Self::Io { what, source } => write!(f, "{what}: {source}"),
         }
     }
+}
+
+fn fmt_running(f: &mut fmt::Formatter<'_>, runtime_dir: &Path, pid: Option<u32>) -> fmt::Result {
+    let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    write!(
+        f,
+        "another agent is running{process} in {}; stop it, or give this one its own `runtime_dir`",
+        runtime_dir.display()
+    )
 }
 
 impl Error for Failure {}

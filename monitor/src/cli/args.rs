@@ -8,8 +8,10 @@ use lexopt::{Arg, Parser};
 use crate::failure::{Failure, nearest};
 
 mod options;
+mod verb;
 
 pub use options::{OPTIONS, Opt};
+pub use verb::{Topic, Verb};
 
 /// Seconds between two refreshes of `sortie top` when nothing else is asked for.
 pub const INTERVAL_SECONDS: u32 = 2;
@@ -118,59 +120,6 @@ pub enum Forget {
 pub struct Check {
     /// Print JSON instead of text.
     pub json: bool,
-}
-
-/// What to explain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
-    /// The commands, in as few lines as possible.
-    Short,
-    /// The program.
-    Program,
-    /// A command.
-    Of(Verb),
-    /// The keys of the configuration file.
-    Config,
-    /// The exit codes.
-    ExitCodes,
-}
-
-/// The commands that do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// `sortie run`
-    Run,
-    /// `sortie top`
-    Top,
-    /// `sortie apps`
-    Apps,
-    /// `sortie app`
-    App,
-    /// `sortie findings`
-    Findings,
-    /// `sortie forget`
-    Forget,
-    /// `sortie check`
-    Check,
-}
-
-impl Verb {
-    /// All of them, in the order of the help.
-    pub const ALL: [Self; 7] =
-        [Self::Run, Self::Top, Self::Apps, Self::App, Self::Findings, Self::Forget, Self::Check];
-
-    /// The word to type.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Top => "top",
-            Self::Apps => "apps",
-            Self::App => "app",
-            Self::Findings => "findings",
-            Self::Forget => "forget",
-            Self::Check => "check",
-        }
-    }
 }
 
 /// Parses the words after the program's name.

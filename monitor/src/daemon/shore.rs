@@ -9,25 +9,23 @@ use monitor_ebpf::records::over_cause;
 
 use super::memory::Keeper;
 use super::{listeners, refusal};
-use crate::agent::{Agent, Command, Input, SocketList};
+use crate::agent::{Agent, Command, Input};
 use crate::clock::Now;
 use crate::config::Config;
 use crate::event::Volume;
 use crate::event::decode::{self, RingEvent};
 use crate::export::Snapshot;
-use crate::export::json::to_line;
-use crate::export::remembered::Past;
 use crate::export::snapshot::Health;
 use crate::failure::Failure;
 use crate::identity::DesktopIndex;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::loader::Order;
-use crate::kernel::{
-    self, Applications, Attached, cgroups, interfaces, process, sock_diag, tables,
-};
+use crate::kernel::{self, Applications, Attached, cgroups, interfaces, process, tables};
 use crate::ledger::Limits;
-use crate::memory::Forget;
 use crate::naming::Origins;
+
+mod past;
+mod sockets;
 
 const PROC: &str = "/proc";
 
@@ -86,7 +84,7 @@ impl Shore {
             shown_per_app_max: usize::try_from(config.app_destinations_max).unwrap_or(usize::MAX),
             shown_max: usize::try_from(config.destination_series_max).unwrap_or(usize::MAX),
         };
-        let own_netns = own_netns(&kernel);
+        let own_netns = sockets::own_netns(&kernel);
         let (keeper, memory) = Keeper::open(config, now.boot_ns / 1_000_000_000);
         let mut shore = Self {
             agent: Agent::new(limits, config.detail.level(), origins, own_netns)
@@ -155,7 +153,7 @@ impl Shore {
                 self.tell(Input::CgroupFound(id, path));
             }
             Command::FindSockets => {
-                let list = find_sockets();
+                let list = sockets::find();
                 self.tell(Input::SocketsFound(list));
             }
             Command::DeleteSockets(cookies) => {
@@ -208,45 +206,6 @@ impl Shore {
         self.drain_seconds_last = Duration::from_nanos(took).as_secs_f64();
         self.drain_seconds_sum += self.drain_seconds_last;
         self.agent.has_changed()
-    }
-
-    fn tell_news(&mut self) {
-        while self.keeper.listens() {
-            let Some(finding) = self.agent.next_news() else {
-                return;
-            };
-            self.keeper.notify(&finding);
-        }
-    }
-
-    /// Until the memory is to be written; `None` while it is not.
-    pub(super) fn write_due(&mut self) -> Option<Duration> {
-        let has_changed = self.agent.memory().is_some_and(|memory| memory.has_changed());
-        let seconds = self.keeper.due_in(has_changed, boot_seconds())?;
-        Some(Duration::from_secs(seconds))
-    }
-
-    /// Writes the memory.
-    pub(super) fn write_memory(&mut self) {
-        if let Some(memory) = self.agent.memory() {
-            self.keeper.write(memory, boot_seconds());
-        }
-    }
-
-    /// What is remembered, as JSON.
-    pub(super) fn past(&mut self) -> String {
-        let past = self.agent.memory().map(|memory| Past::from(&*memory)).unwrap_or_default();
-        to_line(&past)
-    }
-
-    /// Forgets, here and on the disk; how much is gone, or `None` when the disk still has it.
-    pub(super) fn forget(&mut self, what: Forget<'_>) -> Option<usize> {
-        let gone = self.agent.forget(what);
-        let erased = match self.agent.memory() {
-            Some(memory) => self.keeper.erase(memory, boot_seconds()),
-            None => true,
-        };
-        erased.then_some(gone)
     }
 
     /// Passes on the samples in their ring.
@@ -413,40 +372,4 @@ impl Shore {
             })
             .collect()
     }
-}
-
-/// Seconds since boot, suspend included.
-fn boot_seconds() -> u64 {
-    kernel::now().boot_ns / 1_000_000_000
-}
-
-/// Who holds which socket; `None` without `sock_diag`.
-fn find_sockets() -> Option<SocketList> {
-    let proc_root = Path::new(PROC);
-    let (sockets, namespaces) = match sock_diag::sockets_everywhere(proc_root) {
-        Ok(found) => found,
-        Err(error) => {
-            ::log::info!("cannot list sockets: {error}");
-            return None;
-        }
-    };
-    let by_inode = sock_diag::holders(proc_root);
-    let holder = |inode: &u64| by_inode.get(inode).map(|holder| holder.pid);
-    let holders = sockets.iter().map(|(cookie, socket)| (*cookie, holder(&socket.inode)));
-    Some(SocketList { holders: holders.collect(), has_other_namespaces: namespaces > 0 })
-}
-
-/// The cookie of the agent's network namespace, as the programs see it: they have just noted it with a
-/// socket made here. 0, which no namespace has, when they have not.
-fn own_netns(kernel: &Attached) -> u32 {
-    let Ok(socket) = std::net::UdpSocket::bind("127.0.0.1:0") else {
-        return 0;
-    };
-    let Ok(cookie) = rustix::net::sockopt::socket_cookie(&socket) else {
-        return 0;
-    };
-    let key = cookie.to_ne_bytes();
-    let lanes = kernel.flows.get(&key).unwrap_or_default();
-    let owner = lanes.iter().find_map(|lane| decode::flow(&key, lane)?.owner);
-    owner.map_or(0, |owner| owner.netns)
 }

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
 
 use monitor_ebpf::SettledKey;
 
-use super::{Slot, Totals};
+use super::{Slot, Target, Totals, Which};
 use crate::event::{Counters, Datagram, Flow, Peer, Protocol, Settled, SocketKind};
-use crate::naming::{Hello, Name};
 
 /// A closed socket is kept until nothing passed for so long: what it still had to send has left.
 const LINGER_NS: u64 = 10_000_000_000;
@@ -28,18 +26,6 @@ const SUSPECT_NS: u64 = 600_000_000_000;
 
 /// Sockets remembered after they left the table, so that a late packet finds its app.
 const RETIRED_MAX: usize = 4_096;
-
-/// What is known of where a flow goes.
-#[derive(Clone, Debug, Default)]
-pub enum Target {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// What it said first.
-    Said(Arc<Hello>),
-    /// Its name, which stays.
-    Named(Arc<Name>),
-}
 
 /// A socket at the last look.
 #[derive(Clone, Debug)]
@@ -85,15 +71,6 @@ struct Retired {
     app: Option<Slot>,
     local: bool,
     target: Target,
-}
-
-/// One of a socket's peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The first.
-    First,
-    /// A further one.
-    Further(Option<Peer>, u32),
 }
 
 /// What became of a socket or a peer since the last look.

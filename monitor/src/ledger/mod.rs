@@ -5,12 +5,14 @@
 
 mod entry;
 pub mod flows;
+mod target;
 pub mod totals;
 
 use std::collections::BTreeMap;
 
 pub use entry::{Contact, Destination, DestinationSums, Entry, Sources};
-pub use flows::{FlowBook, Target, Which};
+pub use flows::FlowBook;
+pub use target::{Target, Which};
 pub use totals::Totals;
 
 use crate::identity::{App, Identity, Rung};

@@ -7,6 +7,7 @@ mod destinations;
 /// The crate counts with 64-bit atomics, which 32-bit MIPS has not; [`text`] takes its place there.
 #[cfg(target_has_atomic = "64")]
 mod families;
+mod read;
 mod series;
 mod table;
 #[cfg(any(test, not(target_has_atomic = "64")))]
@@ -84,6 +85,6 @@ impl Samples {
 
     /// Adds the one sample of a metric without labels.
     fn count(&mut self, count: u64) {
-        self.push(&[], table::number(count));
+        self.push(&[], read::number(count));
     }
 }

@@ -68,7 +68,7 @@ mod tests {
     /// Text with much of what has to be escaped, and numbers of every size.
     fn rows() -> impl Strategy<Value = Vec<(String, String, f64)>> {
         let text = || "([\\\\\n\r\"{},= a-c]|\\PC){0,12}";
-        let value = prop_oneof![any::<f64>(), (0..u64::MAX).prop_map(super::super::table::number)];
+        let value = prop_oneof![any::<f64>(), (0..u64::MAX).prop_map(super::super::read::number)];
         proptest::collection::vec((text(), text(), value), 1..6)
     }
 
