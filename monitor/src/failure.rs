@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::ConfigError;
 
@@ -239,12 +239,7 @@ impl fmt::Display for Failure {
                 )
             }
             Self::Config(error) => error.fmt(f),
-            Self::Database { key, path, problem } => write!(
-                f,
-                "cannot use {}: {problem}; set `{key}` in the configuration to a file that can be \
-                 used, or to \"\" for none",
-                path.display()
-            ),
+            Self::Database { key, path, problem } => fmt_database(f, key, path, problem),
             Self::NoAgent { socket } => write!(
                 f,
                 "no agent is running (no answer at {}); start it with `sudo sortie run`",
@@ -284,6 +279,15 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Config(error)
     }
+}
+
+fn fmt_database(f: &mut fmt::Formatter<'_>, key: &str, path: &Path, problem: &str) -> fmt::Result {
+    write!(
+        f,
+        "cannot use {}: {problem}; set `{key}` in the configuration to a file that can be used, or to \
+         \"\" for none",
+        path.display()
+    )
 }
 
 fn fmt_verifier(f: &mut fmt::Formatter<'_>, program: &str, log: &str) -> fmt::Result {
