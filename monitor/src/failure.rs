@@ -229,15 +229,7 @@ impl fmt::Display for Failure {
                 "cannot listen on {address}: the address is in use; stop the program that has it, \
                  or set `listen` in the configuration to another port"
             ),
-            Self::AgentRunning { runtime_dir, pid } => {
-                let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                write!(
-                    f,
-                    "another agent is running{process} in {}; stop it, or give this one its own \
-                     `runtime_dir`",
-                    runtime_dir.display()
-                )
-            }
+            Self::AgentRunning { runtime_dir, pid } => fmt_other_agent(f, runtime_dir, *pid),
             Self::Config(error) => error.fmt(f),
             Self::Database { key, path, problem } => fmt_database(f, key, path, problem),
             Self::NoAgent { socket } => write!(
@@ -279,6 +271,19 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Config(error)
     }
+}
+
+fn fmt_other_agent(
+    f: &mut fmt::Formatter<'_>,
+    runtime_dir: &Path,
+    pid: Option<u32>,
+) -> fmt::Result {
+    let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    write!(
+        f,
+        "another agent is running{process} in {}; stop it, or give this one its own `runtime_dir`",
+        runtime_dir.display()
+    )
 }
 
 fn fmt_database(f: &mut fmt::Formatter<'_>, key: &str, path: &Path, problem: &str) -> fmt::Result {
