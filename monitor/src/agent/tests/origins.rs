@@ -109,13 +109,19 @@ fn a_domain_tells_the_first_country_and_that_there_are_more() {
     let book = Book::default();
     for level in [Level::Companies, Level::Domains] {
         let mut play = book.play(level);
-        let flows = [1, 1, 3, 2].map(|number| [198, 51, 100, number]);
-        let flows: Vec<_> = (1..).zip(flows).map(|(cookie, ip)| flow_to(cookie, ip, 10)).collect();
+        let addresses = [1, 1, 3, 2].map(|number| [198, 51, 100, number]);
+        // What each flow sent goes on growing, so that it is told anew at each look.
+        let flows = |count: usize| -> Vec<_> {
+            let bytes = 10 * count as u64;
+            let flows = (1..).zip(&addresses[..count]);
+            flows.map(|(cookie, address)| flow_to(cookie, *address, bytes)).collect()
+        };
         let before = book.asked();
         let mut told = Vec::new();
-        for count in 1..=flows.len() {
+        for count in 1..=addresses.len() {
+            let flows = flows(count);
             request(&mut play, &flows[count - 1], "www.example.org");
-            let snapshot = play.look(20, &flows[..count], &[]);
+            let snapshot = play.look(20, &flows, &[]);
             let rows = places(&snapshot);
             let [(_, registration)] = &rows[..] else { unreachable!("one destination: {rows:?}") };
             told.push(registration.clone());
