@@ -11,7 +11,7 @@ pub const VERSION: &str = concat!("sortie ", env!("CARGO_PKG_VERSION"), "\n");
 
 const ABOUT: &str = "\
 Sortie shows which app on this device sends how much, to whom, how often and
-since when. It looks at addresses and sizes only, never at content, and sends
+since when. It looks at sizes, addresses and names, keeps no content, and sends
 nothing itself.
 ";
 
