@@ -56,7 +56,8 @@ fn is_synchronised() -> bool {
 
 /// 0 where there is no time zone.
 fn utc_offset_minutes(seconds: u64) -> i16 {
-    let Ok(time) = libc::time_t::try_from(seconds) else {
+    // The type differs between C libraries.
+    let Ok(time) = seconds.try_into() else {
         return 0;
     };
     let mut local = MaybeUninit::<libc::tm>::zeroed();

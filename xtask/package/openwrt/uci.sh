@@ -37,10 +37,15 @@ sortie_toml() {
 	SORTIE_LIST=""
 	config_list_foreach "$1" allowed_hosts sortie_item
 	[ -n "$SORTIE_LIST" ] && printf 'allowed_hosts = [%s]\n' "$SORTIE_LIST"
-	for key in runtime_dir socket_group cgroup_root log_level; do
+	SORTIE_LIST=""
+	config_list_foreach "$1" notify_command sortie_item
+	[ -n "$SORTIE_LIST" ] && printf 'notify_command = [%s]\n' "$SORTIE_LIST"
+	for key in runtime_dir socket_group cgroup_root log_level detail country_database asn_database \
+		state_dir write_mode; do
 		sortie_text "$1" "$key"
 	done
-	for key in flows_max apps_max destinations_max series_max drain_interval_seconds; do
+	for key in flows_max apps_max destinations_max app_destinations_max destination_series_max \
+		series_max remembered_max drain_interval_seconds; do
 		sortie_number "$1" "$key"
 	done
 }

@@ -102,7 +102,10 @@ mod tests {
         eval \"local found=\\\"\\$CONFIG_$3\\\"\"
         eval \"$1=\\\"\\${found:-\\$4}\\\"\"
     }
-    config_list_foreach() { for item in $CONFIG_LIST; do $3 \"$item\"; done; }
+    config_list_foreach() {
+        eval \"local all=\\\"\\$CONFIG_LIST_$2\\\"\"
+        for item in $all; do $3 \"$item\"; done
+    }
     logger() { echo \"$*\" >&2; }\n";
 
     fn toml(settings: &str) -> Result<String> {
@@ -116,7 +119,7 @@ mod tests {
     fn uci_becomes_the_toml_that_the_agent_reads() -> Result<()> {
         assert_eq!(toml("")?, "listen = \"127.0.0.1:9917\"\n");
         let text = toml(
-            "CONFIG_listen=off; CONFIG_LIST='router.lan r'; CONFIG_flows_max=4096\n\
+            "CONFIG_listen=off; CONFIG_LIST_allowed_hosts='router.lan r'; CONFIG_flows_max=4096\n\
              CONFIG_log_level='in\"fo'; CONFIG_apps_max='1; rm'",
         )?;
         assert_eq!(
