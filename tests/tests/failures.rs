@@ -75,7 +75,7 @@ fn a_second_agent_is_refused_and_the_first_goes_on() {
 fn a_mistake_in_the_configuration_is_named_with_its_line() {
     let plan = Agent::plan().with_setting("flow_max = 1000");
     let config = plan.config().display().to_string();
-    plan.fail().assert(exit::CONFIG, &[&config, "3", "flow_max", "flows_max"]);
+    plan.fail().assert(exit::CONFIG, &[&config, ":4:", "flow_max", "flows_max"]);
     let plan = Agent::plan().with_setting("").with_setting("flows_max = \"many\"");
     plan.fail().assert(exit::CONFIG, &["4", "flows_max"]);
 }
