@@ -46,8 +46,18 @@ impl Apt {
     pub(crate) fn install(&mut self, root: &Root, packages: &[&str]) -> Result<()> {
         self.update(root)?;
         let options = ["-qq", "-y", "--no-remove", "--no-install-recommends"];
-        exec::announce(self.command(root)?.arg("install").args(options).args(packages))
-            .with_context(|| format!("cannot install {}", packages.join(" ")))
+        let installed =
+            exec::announce(self.command(root)?.arg("install").args(options).args(packages));
+        // Where parts of a package's family came from the backports, it has to come from there as well.
+        let result = match (installed, backports()) {
+            (Err(_), Some(suite)) => {
+                let mut again = self.command(root)?;
+                again.arg("install").args(options).args(["-t", &suite]).args(packages);
+                exec::announce(&mut again)
+            }
+            (installed, _) => installed,
+        };
+        result.with_context(|| format!("cannot install {}", packages.join(" ")))
     }
 
     fn command(&self, root: &Root) -> Result<Command> {
@@ -100,6 +110,13 @@ fn nearest_llvm(names: &str, at_least: u32) -> Option<String> {
     let major = |name: &str| name.strip_prefix("llvm-")?.strip_suffix("-dev")?.parse().ok();
     let nearest = names.lines().filter_map(major).filter(|major: &u32| *major >= at_least).min()?;
     Some(format!("llvm-{nearest}-dev"))
+}
+
+/// The suite of backports to this system's release, as its name goes.
+fn backports() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    let name = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
+    Some(format!("{}-backports", name.trim_matches('"')))
 }
 
 #[cfg(test)]

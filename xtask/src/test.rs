@@ -136,7 +136,13 @@ fn other_kernels(options: &Options, places: &Places, report: &mut Report) -> Res
     } else if places.program("apt-get").is_none() {
         report.skip(NAME, "they come from Debian, and there is no apt-get here");
     } else {
-        report.step(NAME, || vm::run(&vm::Options::fast()))?;
+        let options = vm::Options::fast();
+        // Kernels, emulators and a linker come from three places beside this machine. Where one of them
+        // cannot be had, that is said, and is no fault of the kernels.
+        match vm::prepare(&options) {
+            Ok(()) => report.step(NAME, || vm::run(&options))?,
+            Err(error) => report.skip(NAME, &format!("{error:#}")),
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod source;
 mod verdict;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -75,6 +75,11 @@ pub(crate) fn programs() -> BTreeSet<(&'static str, &'static str)> {
     all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok()).collect()
 }
 
+/// Gets and builds what the machines need.
+pub(crate) fn prepare(options: &Options) -> Result<()> {
+    programs_of(&options.machines).map(|_| ())
+}
+
 /// Boots the machines one after the other, and says how each did.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
@@ -97,8 +102,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Gets and builds what the machines need, and boots them.
-fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
+/// Gets emulators and kernels, and builds what runs inside; gives the folders of the latter, by
+/// architecture.
+fn programs_of(machines: &[Machine]) -> Result<BTreeMap<&'static str, PathBuf>> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
@@ -106,20 +112,27 @@ fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
         machines.iter().map(|machine| qemu::program(machine.kernel.arch)).collect::<Result<_>>()?;
     installer.programs(&programs.into_iter().collect::<Vec<_>>())?;
     fetch(&mut installer, machines)?;
-    let mut verdicts = Vec::new();
-    let mut built: Vec<(&str, PathBuf)> = Vec::new();
+    let mut built = BTreeMap::new();
     for machine in machines {
         let arch = machine.kernel.arch;
-        let known = built.iter().find(|(known, _)| *known == arch);
-        let programs = if let Some((_, folder)) = known {
-            folder.clone()
-        } else {
-            let folder = build(&mut installer, Target::named(arch)?)?;
-            built.push((arch, folder.clone()));
-            folder
+        if !built.contains_key(arch) {
+            built.insert(arch, build(&mut installer, Target::named(arch)?)?);
+        }
+    }
+    Ok(built)
+}
+
+/// Gets and builds what the machines need, and boots them.
+fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
+    let workspace = Workspace::find()?;
+    let programs = programs_of(machines)?;
+    let mut verdicts = Vec::new();
+    for machine in machines {
+        let Some(programs) = programs.get(machine.kernel.arch) else {
+            bail!("nothing was built for {}", machine.name());
         };
         println!("  booting {}", machine.name());
-        let verdict = boot(&workspace, machine, &programs)?;
+        let verdict = boot(&workspace, machine, programs)?;
         print!("{}", verdict.text());
         verdicts.push(verdict);
     }
