@@ -101,7 +101,7 @@ fn parsers(workspace: &Workspace) -> Command {
 /// The section on what its rows say: four columns each.
 fn parsing(rows: &str) -> Result<String> {
     let mut page = String::from(
-        "\n## Parsing\n\nNanoseconds each, in the agent's own build: the median of 15 rounds of 100. \
+        "## Parsing\n\nNanoseconds each, in the agent's own build: the median of 15 rounds of 100. \
          Names are found in a memory that is full.\n\n| what | bytes | pieces | ns |\n|---|---|---|---|\n",
     );
     for row in rows.lines().filter(|row| !row.is_empty()) {

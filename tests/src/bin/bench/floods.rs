@@ -79,6 +79,9 @@ pub(crate) fn measure(effort: Effort) -> Result<[Vec<Flood>; 2]> {
         }
         let base = if protocol.is_empty() { floods.len() } else { nameless };
         let at_once = look(&agent, format!("{many} {what}"), lost)?;
+        // Names in hellos that nobody read cost nothing, and that says nothing.
+        let told = floods.last().map_or(0, |flood| flood.destinations);
+        ensure!(protocol != "tls" || at_once.destinations > told, "no names are told: {at_once:?}");
         floods.push(Flood { base, is_visit: true, ..at_once });
         sleep(CLOSED);
         let later = look(&agent, format!("the same, {} s later", CLOSED.as_secs()), lost)?;
