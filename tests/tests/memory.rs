@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use e2e::wait::PATIENCE;
 use e2e::{Agent, App, Client, Names, Scratch, Zone, eventually};
@@ -50,6 +51,12 @@ fn a_documented_behaviour_is_found_and_outlives_the_agent() {
     let agent = Agent::plan().remembering(state.clone()).start();
     let again = finding(&agent, visit.app(), "documented").expect("it was kept");
     assert_eq!(again["first_unix_ms"], found["first_unix_ms"]);
+
+    // What it did in other times has an answer although it was not seen since the start.
+    let page = agent.app_page(visit.app());
+    assert!(page.contains("remembered") && page.contains("oneplus.net"), "{page}");
+    let month = page.lines().filter(|line| line.starts_with("20") && line.contains("sent")).count();
+    assert_eq!(month, 1, "{page}");
 
     agent.forget("--destination oneplus.net");
     assert!(!contains(&bytes(&state), "oneplus.net"), "on the disk");
@@ -108,4 +115,31 @@ fn findings_are_told_to_a_command() {
         let is_there = text.contains(&visit.app().id) && text.contains("oneplus.net");
         if is_there { Ok(()) } else { Err(text) }
     });
+}
+
+/// Connects every six seconds: what a beacon does, in time that a test can wait for.
+const BEACON: &str = "import socket, sys, time
+for _ in range(int(sys.argv[2])):
+    with socket.create_connection((sys.argv[1], 5222)) as one:
+        one.sendall(b'tick')
+        one.recv(64)
+    time.sleep(6)";
+
+/// The whole way in real time: packets on a wire become a finding with the interval they had.
+#[test]
+fn a_beacon_is_found_while_it_runs() {
+    let agent = Agent::start();
+    let names = Names::new(&Zone::default());
+    let python = Client::system("python3").word("-c").word(BEACON);
+    let beacon = python.word("beacon.example.net").word("20");
+    let visit = names.start(&beacon);
+    let found = eventually("a regular contact", Duration::from_secs(110), || {
+        finding(&agent, visit.app(), "regular")
+    });
+    assert_eq!(found["destination"], "example.net", "{found:#}");
+    let period = found["period_seconds"].as_u64().expect("a number");
+    assert!((5..=8).contains(&period), "{found:#}");
+    let of_app = [("app", &*visit.app().id)];
+    let metrics = agent.metrics();
+    assert_eq!(metrics.sum("sortie_beacon_interval_seconds", &of_app), period);
 }
