@@ -40,14 +40,14 @@ pub fn find<'a>(document: &'a Document, called: &str) -> Vec<&'a App> {
 
 /// The lines on one app, without newlines.
 pub fn render(document: &Document, app: &App, paper: &Paper) -> Vec<String> {
-    let ago = |then: u64| text::span(document.taken_unix_ms.saturating_sub(then));
+    let ago = |then: u64| text::ago(document.taken_unix_ms.saturating_sub(then));
     let mut lines = Vec::new();
     let name = app.name.as_deref().map(text::clean).filter(|name| !name.is_empty());
     let id = text::clean(&app.id);
     let title = name.map_or_else(|| id.clone(), |name| format!("{name} ({id})"));
     lines.push(paint(paper, BOLD, &text::cut_end(&title, paper.width)));
     let facts = format!(
-        "{}, recognised by {}; first seen {} ago, last {} ago",
+        "{}, recognised by {}; first seen {}, last {}",
         text::clean(&app.kind).replace('_', " "),
         text::clean(&app.rung).replace('_', " "),
         ago(app.first_seen_unix_ms),
@@ -83,11 +83,7 @@ fn destination(to: &Destination, ago: &dyn Fn(u64) -> String, paper: &Paper) -> 
             count => format!("{} connections", text::count(count)),
         },
     ];
-    facts.push(format!(
-        "first {} ago, last {} ago",
-        ago(to.first_seen_unix_ms),
-        ago(to.last_seen_unix_ms)
-    ));
+    facts.push(format!("first {}, last {}", ago(to.first_seen_unix_ms), ago(to.last_seen_unix_ms)));
     lines.extend(indented(&facts.join(", "), paper));
     let mut known = Vec::new();
     known.extend(to.company.as_deref().map(|company| format!("company: {}", text::clean(company))));

@@ -190,6 +190,14 @@ fn prefix(thousands: usize) -> char {
     ['k', 'M', 'G', 'T', 'P', 'E'].get(thousands.saturating_sub(1)).copied().unwrap_or('?')
 }
 
+/// How long ago something was, in milliseconds, as people say it.
+pub fn ago(milliseconds: u64) -> String {
+    match span(milliseconds) {
+        now if now == "now" => "just now".to_owned(),
+        span => format!("{span} ago"),
+    }
+}
+
 /// A length of time in its largest unit, rounded down: `now` below two seconds, `45s`, `12m`, `3h`,
 /// `10d`, `3y` from 1000 days. At most four columns for the next 997 years.
 pub fn span(milliseconds: u64) -> String {

@@ -20,12 +20,12 @@ pub(super) fn lines(app: &App, view: &View<'_>) -> Vec<String> {
 }
 
 fn line(to: &Destination, view: &View<'_>) -> String {
-    let ago = |then| text::span(view.document.taken_unix_ms.saturating_sub(then));
+    let ago = |then| text::ago(view.document.taken_unix_ms.saturating_sub(then));
     let mut facts = vec![
         text::clean(&to.name),
         format!("sent {}", text::bytes(to.totals.sent_bytes)),
         format!("received {}", text::bytes(to.totals.received_bytes)),
-        format!("{}-{} ago", ago(to.first_seen_unix_ms), ago(to.last_seen_unix_ms)),
+        format!("first {}, last {}", ago(to.first_seen_unix_ms), ago(to.last_seen_unix_ms)),
     ];
     facts.extend(to.behaviour.as_deref().map(text::clean));
     facts.extend(to.company.as_deref().map(text::clean));
