@@ -247,6 +247,12 @@ impl Agent {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
+    /// What `sortie findings --first-day` prints.
+    pub fn first_day(&self) -> String {
+        let findings = Launch::new(program::sortie()).words("findings --first-day --config");
+        findings.arg(self.config()).succeed("")
+    }
+
     /// What `sortie forget` prints.
     pub fn forget(&self, words: &str) -> String {
         let forget = Launch::new(program::sortie()).words("forget").words(words);

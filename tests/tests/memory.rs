@@ -40,6 +40,8 @@ fn a_documented_behaviour_is_found_and_outlives_the_agent() {
     assert_eq!(found["behaviour"], "oneplus-device-manager", "{found:#}");
     assert_eq!(found["destination"], "oneplus.net");
     assert!(found["sentence"].as_str().is_some_and(|text| text.len() > 10), "{found:#}");
+    let first_day = agent.first_day();
+    assert!(first_day.contains("oneplus-device-manager"), "{first_day}");
     let metrics = agent.metrics();
     assert!(metrics.sum("sortie_findings", &[("kind", "documented")]) >= 1);
 

@@ -1,5 +1,6 @@
 //! The agent's state as a snapshot.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Agent;
@@ -106,10 +107,8 @@ fn app_row(entry: &Entry, arrival: u64, now: Now) -> AppRow {
             last_seen_unix_ms: now.unix_ms_at(sums.last_ns),
         })
         .collect();
-    destinations.sort_by(|a, b| {
-        let most = b.totals.tx.bytes.cmp(&a.totals.tx.bytes);
-        most.then_with(|| a.destination.cmp(&b.destination))
-    });
+    // Stable: destinations with as many bytes stay in their own order.
+    destinations.sort_by_key(|row| Reverse(row.totals.tx.bytes));
     AppRow {
         identity: entry.identity().clone(),
         arrival,

@@ -100,6 +100,8 @@ pub struct Findings {
     pub json: bool,
     /// Also what faded.
     pub all: bool,
+    /// The report of the first 24 hours instead.
+    pub first_day: bool,
 }
 
 /// What `sortie forget` is to forget.
@@ -175,6 +177,7 @@ struct Typed {
     interval_seconds: Option<u32>,
     once: bool,
     destinations: bool,
+    first_day: bool,
     all: bool,
     json: bool,
 }
@@ -191,6 +194,7 @@ impl Typed {
             "destination" => self.forget_one(Forget::Destination, &value()?)?,
             "once" => self.once = true,
             "destinations" => self.destinations = true,
+            "first-day" => self.first_day = true,
             "all" => self.all = true,
             "json" => self.json = true,
             // A test holds that the table has no other.
@@ -239,7 +243,11 @@ impl Typed {
                 json: self.json,
                 all: self.all,
             }),
-            Some(Verb::Findings) => Command::Findings(Findings { json: self.json, all: self.all }),
+            Some(Verb::Findings) => Command::Findings(Findings {
+                json: self.json,
+                all: self.all,
+                first_day: self.first_day,
+            }),
             Some(Verb::Forget) => Command::Forget(match (self.forget, self.all) {
                 (Some(what), false) => what,
                 (None, true) => Forget::All,

@@ -3,6 +3,7 @@
 use super::{args, client};
 use crate::config::Config;
 use crate::export::json::{Document, Finding, to_line};
+use crate::export::remembered::Past;
 use crate::export::text;
 use crate::failure::Failure;
 
@@ -12,11 +13,43 @@ use crate::failure::Failure;
 ///
 /// Those of [`client::snapshot`], and a standard output that cannot be written to.
 pub fn run(config: &Config, args: args::Findings) -> Result<(), Failure> {
+    if args.first_day {
+        let past = client::past(config)?;
+        if args.json {
+            return super::print(&to_line(&past.first_day));
+        }
+        return super::print(&super::joined(&first_day(&past, super::columns())));
+    }
     let document = client::snapshot(config)?;
     if args.json {
         return super::print(&to_line(&document.findings));
     }
     super::print(&super::joined(&lines(&document, args.all, super::columns())))
+}
+
+/// What was seen in the first 24 hours, in the order of first contact.
+fn first_day(past: &Past, width: usize) -> Vec<String> {
+    let state = if past.first_day_is_sealed {
+        "The first 24 hours, sealed:"
+    } else {
+        "The first 24 hours, which are not over:"
+    };
+    let mut lines = vec![text::cut_end(state, width)];
+    for seen in &past.first_day {
+        let behaviour = seen.behaviour.as_deref().map(text::clean);
+        let behaviour = behaviour.map_or_else(String::new, |id| format!(" ({id})"));
+        let line = format!(
+            "{} -> {}{behaviour}: first after {}, {} contacts, sent {}, received {}",
+            text::clean(&seen.id),
+            text::clean(&seen.destination),
+            text::span(u64::from(seen.first_seconds) * 1_000),
+            text::count(seen.totals.contacts),
+            text::bytes(seen.totals.sent_bytes),
+            text::bytes(seen.totals.received_bytes)
+        );
+        lines.extend(text::wrap(&line, width));
+    }
+    lines
 }
 
 fn lines(document: &Document, all: bool, width: usize) -> Vec<String> {

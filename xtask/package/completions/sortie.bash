@@ -9,7 +9,7 @@ _sortie() {
 		top) options="--once --interval --destinations --all" ;;
 		apps) options="--json --destinations --all" ;;
 		app) options="--json --all" ;;
-		findings) options="--json --all" ;;
+		findings) options="--json --all --first-day" ;;
 		forget) options="--app --destination --device --all" ;;
 		check) options="--json" ;;
 		help) options="run top apps app findings forget check config exit-codes" ;;

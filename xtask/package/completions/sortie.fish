@@ -16,6 +16,7 @@ complete -c sortie -n '__fish_seen_subcommand_from top' -l interval -x -d 'Refre
 complete -c sortie -n '__fish_seen_subcommand_from top apps app' -l all -d 'Count loopback, too'
 complete -c sortie -n '__fish_seen_subcommand_from top apps' -l destinations -d 'List where each app goes'
 complete -c sortie -n '__fish_seen_subcommand_from findings' -l all -d 'What faded, too'
+complete -c sortie -n '__fish_seen_subcommand_from findings' -l first-day -d 'The first 24 hours instead'
 complete -c sortie -n '__fish_seen_subcommand_from forget' -l all -d 'Forget everything'
 complete -c sortie -n '__fish_seen_subcommand_from forget' -l app -x -d 'Forget this app'
 complete -c sortie -n '__fish_seen_subcommand_from forget' -l destination -x -d 'Forget this destination'

@@ -55,6 +55,12 @@ pub const OPTIONS: &[Opt] = &[
         doc: "Also what was not seen any more for long",
     },
     Opt {
+        name: "first-day",
+        value: None,
+        verbs: &[Verb::Findings],
+        doc: "Instead, what was seen in the first 24 hours",
+    },
+    Opt {
         name: "app",
         value: Some("ID"),
         verbs: &[Verb::Forget],
