@@ -149,6 +149,10 @@ fn moment(calendar: &Calendar, boot_ns: u64, now: Now) -> Moment {
         boot_id: calendar.boot_id,
         unix_ms: calendar.is_trusted.then(|| now.unix_ms_at(boot_ns)),
         utc_offset_minutes: calendar.utc_offset_minutes,
-        presence: Presence::Unknown,
+        presence: match calendar.is_screen_on {
+            Some(true) => Presence::Present,
+            Some(false) => Presence::Away,
+            None => Presence::Unknown,
+        },
     }
 }

@@ -1,7 +1,8 @@
 #![expect(unsafe_code, reason = "adjtimex(2) and localtime_r(3) have no safe wrapper here")]
-//! Whether the clock can be trusted, what local time is, and which boot this is.
+//! Whether the clock can be trusted, what local time is, which boot this is, and whether somebody looks.
 
 use std::mem::MaybeUninit;
+use std::path::Path;
 
 /// `STA_UNSYNC` (uapi/linux/timex.h): nobody sets the clock.
 const UNSYNCHRONISED: libc::c_int = 0x40;
@@ -19,6 +20,8 @@ pub struct Calendar {
     pub is_trusted: bool,
     /// Minutes that local time is ahead of UTC.
     pub utc_offset_minutes: i16,
+    /// Whether a screen is on; `None` on a device without one.
+    pub is_screen_on: Option<bool>,
 }
 
 impl Calendar {
@@ -29,8 +32,24 @@ impl Calendar {
             boot_id: boot_id().unwrap_or_default(),
             is_trusted: is_synchronised() || seconds >= SET_SINCE,
             utc_offset_minutes: utc_offset_minutes(seconds),
+            is_screen_on: is_screen_on(Path::new("/sys/class/drm")),
         }
     }
+}
+
+/// Whether a connected screen is lit (Documentation/ABI/testing/sysfs-class-drm; the attribute `dpms` is
+/// that of drm_sysfs.c).
+fn is_screen_on(screens: &Path) -> Option<bool> {
+    let read = |screen: &Path, name| std::fs::read_to_string(screen.join(name)).ok();
+    let mut is_any = None;
+    for screen in std::fs::read_dir(screens).ok()?.flatten() {
+        let screen = screen.path();
+        if read(&screen, "status").is_some_and(|status| status.trim() == "connected") {
+            let is_on = read(&screen, "dpms").is_some_and(|power| power.trim() == "On");
+            is_any = Some(is_any.unwrap_or(false) || is_on);
+        }
+    }
+    is_any
 }
 
 fn boot_id() -> Option<[u8; 16]> {
@@ -74,6 +93,26 @@ fn utc_offset_minutes(seconds: u64) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_screen_is_on_or_off_or_missing() {
+        let folder = std::env::temp_dir().join(format!("sortie-screens-{}", std::process::id()));
+        let screen = |name: &str, status: &str, dpms: &str| {
+            let path = folder.join(name);
+            let made = std::fs::create_dir_all(&path)
+                .and_then(|()| std::fs::write(path.join("status"), status))
+                .and_then(|()| std::fs::write(path.join("dpms"), dpms));
+            assert!(made.is_ok(), "{made:?}");
+        };
+        assert_eq!(is_screen_on(&folder), None, "no such folder");
+        screen("card0-HDMI-A-1", "disconnected\n", "On\n");
+        assert_eq!(is_screen_on(&folder), None, "nothing is plugged in");
+        screen("card0-DSI-1", "connected\n", "Off\n");
+        assert_eq!(is_screen_on(&folder), Some(false));
+        screen("card0-DSI-1", "connected\n", "On\n");
+        assert_eq!(is_screen_on(&folder), Some(true));
+        drop(std::fs::remove_dir_all(&folder));
+    }
 
     #[test]
     fn this_machine_has_a_boot_and_an_offset() {
