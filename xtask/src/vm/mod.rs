@@ -75,9 +75,24 @@ pub(crate) fn programs() -> BTreeSet<(&'static str, &'static str)> {
     all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok()).collect()
 }
 
-/// Gets and builds what the machines need.
+/// Gets what the machines need from elsewhere; nothing is built here.
 pub(crate) fn prepare(options: &Options) -> Result<()> {
-    programs_of(&options.machines).map(|_| ())
+    let workspace = Workspace::find()?;
+    let places = Places::of_this_machine();
+    let mut installer = Installer::new(&places, &workspace);
+    get(&mut installer, &options.machines)?;
+    for machine in &options.machines {
+        Cross::prepare(&mut installer, Target::named(machine.kernel.arch)?)?;
+    }
+    Ok(())
+}
+
+/// Emulators and kernels.
+fn get(installer: &mut Installer<'_>, machines: &[Machine]) -> Result<()> {
+    let programs: BTreeSet<_> =
+        machines.iter().map(|machine| qemu::program(machine.kernel.arch)).collect::<Result<_>>()?;
+    installer.programs(&programs.into_iter().collect::<Vec<_>>())?;
+    fetch(installer, machines)
 }
 
 /// Boots the machines one after the other, and says how each did.
@@ -108,10 +123,7 @@ fn programs_of(machines: &[Machine]) -> Result<BTreeMap<&'static str, PathBuf>> 
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
-    let programs: BTreeSet<_> =
-        machines.iter().map(|machine| qemu::program(machine.kernel.arch)).collect::<Result<_>>()?;
-    installer.programs(&programs.into_iter().collect::<Vec<_>>())?;
-    fetch(&mut installer, machines)?;
+    get(&mut installer, machines)?;
     let mut built = BTreeMap::new();
     for machine in machines {
         let arch = machine.kernel.arch;
