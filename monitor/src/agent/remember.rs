@@ -106,10 +106,12 @@ impl Agent {
             Forget::Device(_) => 0,
             Forget::Destination(label) => {
                 self.namer.forget(|known| known.place.label() == label);
+                self.flows.forget(|name| name.place.label() == label);
                 self.ledger.forget_destination(label)
             }
             Forget::All => {
                 self.namer.forget(|_| true);
+                self.flows.forget(|_| true);
                 self.ledger.forget_app(|_| true)
             }
         }

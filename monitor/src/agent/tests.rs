@@ -11,6 +11,7 @@ use crate::event::{Counters, Peer, Protocol, SocketKind, TaskName};
 use crate::export::Snapshot;
 use crate::export::snapshot::{AppRow, Health};
 
+mod kept;
 mod origins;
 
 const SECOND: u64 = 1_000_000_000;

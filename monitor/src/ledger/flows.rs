@@ -7,6 +7,7 @@ use monitor_ebpf::SettledKey;
 
 use super::{Slot, Target, Totals, Which};
 use crate::event::{Counters, Datagram, Flow, Peer, Protocol, Settled, SocketKind};
+use crate::naming::Name;
 
 /// A closed socket is kept until nothing passed for so long: what it still had to send has left.
 const LINGER_NS: u64 = 10_000_000_000;
@@ -207,6 +208,18 @@ impl FlowBook {
         if let Some(socket) = self.sockets.get_mut(&cookie) {
             socket.app = Some(app);
             socket.local = local;
+        }
+    }
+
+    /// Forgets the names of flows that are so, of those that are gone as well.
+    pub fn forget(&mut self, is_it: impl Fn(&Name) -> bool) {
+        let sockets = self.sockets.values_mut().map(|socket| &mut socket.target);
+        let peers = self.peers.values_mut().map(|peer| &mut peer.target);
+        let retired = self.retired.values_mut().map(|retired| &mut retired.target);
+        for target in sockets.chain(peers).chain(retired) {
+            if matches!(target, Target::Named(name) if is_it(name)) {
+                *target = Target::Unknown;
+            }
         }
     }
 
