@@ -96,8 +96,8 @@ pub struct Tally {
 pub struct Namer {
     level: Level,
     answers: Addresses,
-    /// Hosts that flows named to an address: for flows that were summed up.
-    said: Addresses,
+    /// Hosts that flows named to an address, by how: for flows that were summed up.
+    said: BTreeMap<Source, Addresses>,
     queries: Queries,
     first: First,
     dns_streams: BTreeMap<(u64, bool), Stream>,
@@ -113,7 +113,7 @@ impl Namer {
         Self {
             level,
             answers: Addresses::default(),
-            said: Addresses::default(),
+            said: BTreeMap::new(),
             queries: Queries::default(),
             first: First::new(level),
             dns_streams: BTreeMap::new(),
@@ -206,7 +206,8 @@ impl Namer {
                     self.encrypted.insert(asker);
                 }
                 if let Some(known) = hello.known.filter(|_| !hello.is_cover) {
-                    self.said.insert(asker, address, &known, SAID_SECONDS, at_ns);
+                    let said = self.said.entry(hello.source).or_default();
+                    said.insert(asker, address, &known, SAID_SECONDS, at_ns);
                 }
             }
         }
@@ -225,7 +226,7 @@ impl Namer {
     /// Forgets the names that are so of all addresses.
     pub fn forget(&mut self, is_it: impl Fn(&Known) -> bool) {
         self.answers.forget(&is_it);
-        self.said.forget(&is_it);
+        self.said.values_mut().for_each(|said| said.forget(&is_it));
     }
 
     /// A look at the tables is over.
@@ -241,9 +242,13 @@ impl Namer {
             misread: misread + self.misread,
             unfinished,
             unasked: self.unasked,
-            addresses: (self.answers.len() + self.said.len()) as u64,
-            addresses_evicted: self.answers.evicted() + self.said.evicted(),
+            addresses: self.tables().map(|table| table.len() as u64).sum(),
+            addresses_evicted: self.tables().map(Addresses::evicted).sum(),
         }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Addresses> {
+        std::iter::once(&self.answers).chain(self.said.values())
     }
 
     /// The name of a flow.
@@ -273,22 +278,26 @@ impl Namer {
         let source = hello.map_or(Source::None, |hello| hello.source);
         if let Some(said) = said {
             if self.answers.has(asker, address, said, opened_ns) {
-                return self.named(subject, said, Source::Dns, false);
+                return named(subject, said, Source::Dns, false);
             }
             let own = self.answers.of(asker, address, opened_ns);
             let is_odd = own.is_some() && !self.explains(subject, said);
-            return self.named(subject, said, source, is_odd);
+            return named(subject, said, source, is_odd);
         }
         if let Some(own) = self.answers.of(asker, address, opened_ns) {
-            return self.named_by(subject, &own, Source::Dns);
+            return named_by(subject, &own, Source::Dns);
         }
-        if subject.is_sum
-            && let Some(names) = self.said.of(asker, address, opened_ns)
-        {
-            return self.named_by(subject, &names, Source::TlsSni);
+        if subject.is_sum {
+            let said = |(source, said): (&Source, &Addresses)| {
+                let names = said.of(asker, address, opened_ns)?;
+                Some(named_by(subject, &names, *source))
+            };
+            if let Some(name) = self.said.iter().find_map(said) {
+                return name;
+            }
         }
         if let Some(names) = self.answers.of_anybody(address, opened_ns) {
-            return self.named_by(subject, &names, Source::DnsOthers);
+            return named_by(subject, &names, Source::DnsOthers);
         }
         self.without(subject)
     }
@@ -298,26 +307,6 @@ impl Namer {
     fn explains(&self, subject: &Subject<'_>, said: &Known) -> bool {
         self.answers.anybody_has(subject.address, said, subject.opened_ns)
             || self.encrypted.contains(&subject.asker)
-    }
-
-    fn named_by(&self, subject: &Subject<'_>, names: &Names<'_>, source: Source) -> Name {
-        self.named(subject, names.last, source, names.is_ambiguous)
-    }
-
-    #[expect(clippy::unused_self, reason = "one of the ways to a name, as its neighbours are")]
-    fn named(
-        &self,
-        subject: &Subject<'_>,
-        known: &Known,
-        source: Source,
-        is_ambiguous: bool,
-    ) -> Name {
-        let transport = match subject.protocol {
-            Protocol::Tcp => Some(Transport::Tcp),
-            Protocol::Udp => Some(Transport::Udp),
-            Protocol::Icmp | Protocol::Unknown(_) => None,
-        };
-        Name { is_ambiguous, ..Name::new(known, source, subject.port, transport) }
     }
 
     fn without(&self, subject: &Subject<'_>) -> Name {
@@ -343,6 +332,19 @@ impl Namer {
         };
         Name::none(place, Source::None, Some(reason))
     }
+}
+
+fn named_by(subject: &Subject<'_>, names: &Names<'_>, source: Source) -> Name {
+    named(subject, names.last, source, names.is_ambiguous)
+}
+
+fn named(subject: &Subject<'_>, known: &Known, source: Source, is_ambiguous: bool) -> Name {
+    let transport = match subject.protocol {
+        Protocol::Tcp => Some(Transport::Tcp),
+        Protocol::Udp => Some(Transport::Udp),
+        Protocol::Icmp | Protocol::Unknown(_) => None,
+    };
+    Name { is_ambiguous, ..Name::new(known, source, subject.port, transport) }
 }
 
 #[cfg(test)]

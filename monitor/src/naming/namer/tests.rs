@@ -85,6 +85,20 @@ fn a_hello_is_believed_when_somebody_asked_for_it() {
     assert_eq!(told(&name), is("b.example", Source::TlsSni, false));
 }
 
+/// Flows that were summed up share what any of them said, with how it was said.
+#[test]
+fn a_sum_of_flows_is_named_by_what_they_said() {
+    for source in [Source::TlsSni, Source::QuicSni, Source::HttpHost] {
+        let hello = said("said.example", source);
+        let heard = Heard::Hello { address: ip(), hello, at_ns: SECOND };
+        let mut namer = namer([(ME, heard)]);
+        let sum = Subject { is_sum: true, ..subject(None, 2) };
+        assert_eq!(told(&namer.name(&sum)), is("said.example", source, false));
+        let alone = namer.name(&subject(None, 2));
+        assert_eq!(alone.reason, Some(Reason::NoDnsSeen), "another flow's words are not its own");
+    }
+}
+
 /// What was asked for last before the flow began wins, whatever is asked for afterwards.
 #[test]
 fn the_last_question_before_a_flow_wins() {
