@@ -30,7 +30,7 @@ fn main() -> io::Result<()> {
             }
         }
     }
-    programs(&out.join("programs.o"))
+    programs(&out.join("programs.deflated"))
 }
 
 /// What is wrong with the data, a line each. It ends the build.
@@ -88,12 +88,12 @@ fn programs(out: &Path) -> io::Result<()> {
     if let Some(named) = env::var_os("SORTIE_EBPF_OBJECT") {
         let named = PathBuf::from(named);
         println!("cargo::rerun-if-changed={}", named.display());
-        return copy(&named, out);
+        return pack(&named, out);
     }
     let object = default_object()?;
     if object.is_file() {
         println!("cargo::rerun-if-changed={}", object.display());
-        return copy(&object, out);
+        return pack(&object, out);
     }
     watch_for(&object);
     println!("cargo::warning=no eBPF programs in this build; `cargo xtask build` makes them");
@@ -117,12 +117,13 @@ fn watch_for(object: &Path) {
     println!("cargo::rerun-if-changed={}", folder.unwrap_or(object).display());
 }
 
-fn copy(object: &Path, out: &Path) -> io::Result<()> {
+/// Level 10 is the best there is. xtask looks for the same bytes in what it built.
+fn pack(object: &Path, out: &Path) -> io::Result<()> {
     let explain = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot embed {}: {error}", object.display()))
     };
-    // Written, not copied: a file without write permission must not become one here.
-    fs::write(out, fs::read(object).map_err(explain)?)
+    let object = fs::read(object).map_err(explain)?;
+    fs::write(out, miniz_oxide::deflate::compress_to_vec(&object, 10))
 }
 
 fn variable(name: &str) -> io::Result<String> {

@@ -97,13 +97,13 @@ config! {
     detail: Detail = Detail::Domains, Accepts::OneOf(Detail::NAMES);
 
     /// File that tells in which country an address is registered: a database in the MaxMind DB format
-    /// (`.mmdb`) with countries. It is read at the start and held in memory whole: 3 to 10 MB for most.
+    /// (`.mmdb`) with countries. It stays on the disk; a newer file is used from the next start on.
     /// None comes with Sortie, and nobody is asked online. Not used with `detail = "counts"`. Empty: none.
     country_database: PathBuf = "", Accepts::PathOrNothing;
 
     /// File that tells which network an address belongs to: a database in the MaxMind DB format with
-    /// autonomous systems. It is held in memory whole: 5 to 12 MB for most, and nothing more when it is the
-    /// file of `country_database`. Not used with `detail = "counts"`. Empty: none.
+    /// autonomous systems. It may be the file of `country_database`. Not used with `detail = "counts"`.
+    /// Empty: none.
     asn_database: PathBuf = "", Accepts::PathOrNothing;
 
     /// Destinations told apart, over all apps. Further ones are counted together as `(other)`.

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use aya::maps::Map;
 use aya::programs::{Program, ProgramError};
 use aya::{Ebpf, EbpfError, EbpfLoader, VerifierLogLevel};
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
@@ -35,8 +36,12 @@ const REPORT_BYTES_MAX: usize = 64 * 1024;
 /// Descriptors in one message; the kernel takes at most 253 (`SCM_MAX_FD`, include/net/scm.h).
 const DESCRIPTORS_MAX: usize = 64;
 
-/// The object built by `cargo xtask build`, or nothing when the agent was built without it.
-const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.o"));
+/// The object built by `cargo xtask build`, packed (RFC 1951), or nothing when the agent was built without
+/// it. Only the child ever has it unpacked.
+const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.deflated"));
+
+/// Bytes of the largest object that is unpacked.
+const OBJECT_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be loaded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -219,22 +224,19 @@ fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
     // Before 5.11 map memory is charged to this limit, 64 KiB by default. Later kernels ignore it.
     let unlimited = Rlimit { current: None, maximum: None };
     let _ = rustix::process::setrlimit(Resource::Memlock, unlimited);
-    let file;
     let object = match &order.object {
-        Some(path) => {
-            file = std::fs::read(path)
-                .map_err(|error| LoadError::BadObject(format!("{}: {error}", path.display())))?;
-            &file
-        }
+        Some(path) => std::fs::read(path)
+            .map_err(|error| LoadError::BadObject(format!("{}: {error}", path.display())))?,
         None if BUILT_IN.is_empty() => return Err(LoadError::NoObject),
-        None => BUILT_IN,
+        None => decompress_to_vec_with_limit(BUILT_IN, OBJECT_BYTES_MAX)
+            .map_err(|error| LoadError::BadObject(format!("the one built in: {error}")))?,
     };
     let mut ebpf = EbpfLoader::new()
         // The reason of a refusal and the count of instructions, but not every step to them.
         .verifier_log_level(VerifierLogLevel::STATS)
         .map_max_entries("FLOWS", order.flows_max)
         .map_max_entries("DATAGRAMS", order.datagrams_max)
-        .load(object)
+        .load(&object)
         .map_err(|error| load_error(&error))?;
     let mut programs = Vec::with_capacity(HOOKS.len());
     for hook in &HOOKS {

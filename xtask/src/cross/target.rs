@@ -21,6 +21,8 @@ pub(crate) struct Target {
     pub(crate) object: Object,
     /// Whether rustup has its standard library ready-made.
     pub(crate) is_offered: bool,
+    /// Whether size comes before speed: devices of this kind have 16 MiB of flash, and MIPS code is long.
+    pub(crate) is_small: bool,
     /// Where one meets it.
     pub(crate) devices: &'static str,
 }
@@ -44,6 +46,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         order: Order::Little,
         object: ATOMIC,
         is_offered: true,
+        is_small: false,
         devices: "PCs, x86 routers",
     },
     Target {
@@ -53,6 +56,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         order: Order::Little,
         object: ATOMIC,
         is_offered: true,
+        is_small: false,
         devices: "phones, routers with MT7981, MT7986, IPQ807x",
     },
     Target {
@@ -62,6 +66,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         order: Order::Little,
         object: ATOMIC,
         is_offered: true,
+        is_small: false,
         devices: "RISC-V boards",
     },
     Target {
@@ -71,6 +76,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         order: Order::Little,
         object: PERCPU,
         is_offered: true,
+        is_small: false,
         devices: "routers with IPQ40xx, older phones",
     },
     Target {
@@ -80,6 +86,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         order: Order::Little,
         object: ATOMIC,
         is_offered: false,
+        is_small: true,
         devices: "routers with MT7621",
     },
     Target {
@@ -89,6 +96,7 @@ pub(crate) const TARGETS: [Target; 6] = [
         order: Order::Big,
         object: ATOMIC,
         is_offered: false,
+        is_small: true,
         devices: "routers with ath79",
     },
 ];

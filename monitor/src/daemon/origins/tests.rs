@@ -1,5 +1,6 @@
 //! Databases that the test writes itself, after the public description of the format
-//! (maxmind.github.io/MaxMind-DB, version 2.0).
+//! (maxmind.github.io/MaxMind-DB, version 2.0); what they say is also asked of another reader, the crate
+//! `maxminddb`.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -20,14 +21,22 @@ enum Value {
     U64(u64),
     List(Vec<Self>),
     Map(Vec<(&'static str, Self)>),
+    /// To something that was written before, in that many bytes after the first.
+    Pointer(u8, usize),
+    Yes,
 }
 
-use Value::{List, Map, Text, U16, U32, U64};
+use Value::{List, Map, Pointer, Text, U16, U32, U64, Yes};
 
 impl Value {
     /// "Data Field Format": a control byte with type and size, the rest of both, and what it holds.
     fn write(&self, to: &mut Vec<u8>) {
+        if let Pointer(bytes, target) = self {
+            return to.extend(pointer(*bytes, *target));
+        }
         let (kind, size): (u8, _) = match self {
+            Pointer(..) => (1, 0),
+            Yes => (14, 1),
             Text(text) => (2, text.len()),
             U16(_) => (5, 2),
             U32(_) => (6, 4),
@@ -35,10 +44,18 @@ impl Value {
             U64(_) => (9, 8),
             List(items) => (11, items.len()),
         };
-        let in_byte = u8::try_from(size.min(29)).expect("at most 29");
+        let in_byte = match size {
+            0..29 => u8::try_from(size).expect("less than 29"),
+            29..285 => 29,
+            _ => 30,
+        };
         to.push(if kind < 8 { kind << 5 } else { 0 } | in_byte);
         to.extend((kind >= 8).then(|| kind - 7));
-        to.extend((size >= 29).then(|| u8::try_from(size - 29).expect("short enough")));
+        match in_byte {
+            29 => to.push(u8::try_from(size - 29).expect("less than 285")),
+            30 => to.extend(u16::try_from(size - 285).expect("short enough").to_be_bytes()),
+            _ => {}
+        }
         match self {
             Text(text) => to.extend(text.as_bytes()),
             U16(number) => to.extend(number.to_be_bytes()),
@@ -49,12 +66,43 @@ impl Value {
                 Text(key).write(to);
                 value.write(to);
             }),
+            Pointer(..) | Yes => {}
         }
+    }
+}
+
+/// "pointer - 1": three bits and one to three bytes, less what shorter ones reach, or four bytes.
+fn pointer(bytes: u8, target: usize) -> Vec<u8> {
+    let less = [0, 2_048, 526_336, 0][usize::from(bytes - 1)];
+    let value = u32::try_from(target - less).expect("a short database").to_be_bytes();
+    let high = if bytes == 4 { 0 } else { value[usize::from(3 - bytes)] };
+    assert!(high < 8, "{target} takes more than {bytes} bytes");
+    let mut written = vec![1 << 5 | (bytes - 1) << 3 | high];
+    written.extend(&value[usize::from(4 - bytes)..]);
+    written
+}
+
+/// A node's two records: whole bytes, or 28 bits of which the highest four share the byte between.
+fn node(bits: u16, [left, right]: [u32; 2]) -> Vec<u8> {
+    let (l, r) = (left.to_be_bytes(), right.to_be_bytes());
+    match bits {
+        24 => [&l[1..], &r[1..]].concat(),
+        28 => [&l[1..], &[l[0] << 4 | r[0]], &r[1..]].concat(),
+        _ => [l, r].concat(),
     }
 }
 
 /// A database of networks and what is said of each, with records of 24 bits.
 fn database(ip_version: u16, kind: &'static str, networks: &[(&str, Value)]) -> Vec<u8> {
+    database_of(24, ip_version, kind, networks)
+}
+
+fn database_of(
+    record_bits: u16,
+    ip_version: u16,
+    kind: &'static str,
+    networks: &[(&str, Value)],
+) -> Vec<u8> {
     let mut nodes: Vec<[Option<usize>; 2]> = vec![[None; 2]];
     let mut leaves = Vec::new();
     let mut data = Vec::new();
@@ -84,9 +132,9 @@ fn database(ip_version: u16, kind: &'static str, networks: &[(&str, Value)]) -> 
         nodes[node][side] = Some(count + 16 + offset);
     }
     let mut bytes = Vec::new();
-    for record in nodes.into_iter().flatten() {
-        let record = u32::try_from(record.unwrap_or(count)).expect("few nodes");
-        bytes.extend(&record.to_be_bytes()[1..]);
+    for records in nodes {
+        let records = records.map(|record| record.unwrap_or(count));
+        bytes.extend(node(record_bits, records.map(|record| u32::try_from(record).expect("few"))));
     }
     bytes.extend([0; 16]);
     bytes.extend(data);
@@ -100,7 +148,7 @@ fn database(ip_version: u16, kind: &'static str, networks: &[(&str, Value)]) -> 
         ("ip_version", U16(ip_version)),
         ("languages", List(vec![Text("en")])),
         ("node_count", U32(u32::try_from(count).expect("few nodes"))),
-        ("record_size", U16(24)),
+        ("record_size", U16(record_bits)),
     ])
     .write(&mut bytes);
     bytes
@@ -244,13 +292,60 @@ fn a_bad_file_is_one_clear_failure() {
     assert!(text.contains("`asn_database`") && text.contains("no autonomous systems"), "{text}");
 }
 
+/// What another reader finds at a place.
+fn other_reader(bytes: &[u8], text: &str, place: &[&str]) -> Option<String> {
+    let reader = maxminddb::Reader::from_source(bytes).expect("a database");
+    let place: Vec<_> = place.iter().map(|key| maxminddb::PathElement::Key(key)).collect();
+    reader.lookup(address(text)).ok()?.decode_path(&place).ok().flatten()
+}
+
+#[test]
+fn records_of_every_size_and_pointers_of_every_length_are_followed() {
+    let long: &'static str = "x".repeat(300).leak();
+    // At 0 a name, at 6 a map; far behind them, something that is never asked for.
+    let mut networks = vec![
+        ("192.0.2.0/24", Text("there")),
+        ("192.0.3.0/24", Map(vec![("iso_code", Pointer(1, 0))])),
+    ];
+    let behind = ["0", "1", "2", "3", "4", "5", "6", "7"].map(|second| {
+        let network: &'static str = format!("10.{second}.0.0/16").leak();
+        network
+    });
+    networks.extend(behind.map(|network| (network, Map(vec![("padding", Text(long))]))));
+    let last = [("skipped", List(vec![Yes, Text(long), U32(7)])), ("country", Pointer(4, 6))];
+    networks.push(("198.51.100.0/24", Map(last.to_vec())));
+    for record_bits in [24, 28, 32] {
+        let mut networks = networks.clone();
+        let before = database_of(record_bits, 6, "Test", &networks);
+        let target = find(&before, b"\xe2\x47skipped") - find(&before, b"\x45there");
+        // More than 2,048 bytes in: it takes two bytes, and may take three only from 526,336 on.
+        networks.push(("203.0.113.0/24", Map(vec![("registered_country", Text("no map"))])));
+        networks.push(("203.0.114.0/24", Pointer(2, target)));
+        let bytes = database_of(record_bits, 6, "Test", &networks);
+        let scratch = Scratch::new(&format!("origins-{record_bits}"));
+        let file = scratch.file("database", &bytes);
+        let database = read(&file).expect("it can be read").expect("a database");
+        let place = ["country", "iso_code"];
+        for text in ["198.51.100.9", "203.0.114.1", "203.0.113.1", "192.0.2.1", "10.4.0.1", "::1"] {
+            let found = database.look_up(address(text)).and_then(|record| record.text(&place));
+            assert_eq!(found, other_reader(&bytes, text, &place), "{record_bits}: {text}");
+        }
+        let found = database.look_up(address("198.51.100.9")).and_then(|it| it.text(&place));
+        assert_eq!(found.as_deref(), Some("there"), "{record_bits}");
+    }
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).position(|window| window == part).expect("it is there")
+}
+
 /// Reads everything there is to read.
-fn exhaust(bytes: &[u8]) -> bool {
-    let Ok(reader) = parse(bytes.to_vec()) else {
+fn exhaust(file: &Path) -> bool {
+    let Ok(Some(database)) = read(file) else {
         return false;
     };
-    probe(&reader, |found| country(found).is_none() && number(found).is_none());
-    let database = Rc::new(reader);
+    database.any(PROBES, |found| country(found).is_none() && number(found).is_none());
+    let database = Rc::new(database);
     let databases = Databases { country: Some(Rc::clone(&database)), network: Some(database) };
     for text in ["192.0.2.1", "198.51.100.1", "255.255.255.255", "2001:db8:1::1", "ffff::", "::"] {
         databases.origin(address(text));
@@ -260,13 +355,15 @@ fn exhaust(bytes: &[u8]) -> bool {
 
 #[test]
 fn files_cut_short_or_changed_do_no_harm() {
+    let scratch = Scratch::new("origins-changed");
+    let exhaust = |bytes: &[u8]| exhaust(&scratch.file("database", bytes));
     for whole in [countries(), networks()] {
         assert!(exhaust(&whole));
         for length in 0..whole.len() {
             assert!(!exhaust(&whole[..length]), "{length} of {} bytes", whole.len());
         }
         for at in 0..whole.len() {
-            for change in [0x01, 0x20, 0x80, 0xff] {
+            for change in [0x01, 0x80, 0xff] {
                 let mut changed = whole.clone();
                 changed[at] ^= change;
                 exhaust(&changed);
