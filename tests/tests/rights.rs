@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
 use e2e::agent::{Plan, find};
@@ -22,10 +22,13 @@ mod exit {
     pub(crate) const RUNTIME_DIR: i32 = 15;
 }
 
-/// `CAP_DAC_READ_SEARCH`, `CAP_SYS_PTRACE` and `CAP_BPF` (uapi/linux/capability.h), as proc_pid_status(5)
-/// shows them.
+/// `CAP_DAC_READ_SEARCH`, `CAP_SYS_PTRACE` and `CAP_BPF` (uapi/linux/capability.h), as
+/// `/proc/PID/status` shows them (proc(5)).
 const KEPT: &str = "0000008000080004";
 const NONE: &str = "0000000000000000";
+
+/// What the unit of the packages gives to the start, as setpriv(1) writes it.
+const UNIT: &str = "+bpf,+net_admin,+perfmon,+sys_ptrace,+dac_read_search";
 
 /// Somebody else than whom the agent becomes.
 const OTHER_USER: &str = "--reuid=65534 --regid=65534 --clear-groups";
@@ -58,6 +61,13 @@ impl Account {
         let found =
             fs::symlink_metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert_eq!((found.uid(), found.gid()), (self.uid, self.gid), "{}", path.display());
+    }
+
+    /// Checks that every thread of an agent is this user's, in these groups.
+    fn runs(&self, agent: &Agent, groups: &str) {
+        for status in threads(agent.pid()) {
+            self.has_become(&status, KEPT, groups);
+        }
     }
 
     /// Checks what the kernel says of a thread or process that has these capabilities left.
@@ -113,7 +123,7 @@ fn an_agent_of_root_becomes_the_user_of_its_configuration() {
         .remembering(state.clone())
         .with_setting(&format!("notify_command = [{:?}]", script.display().to_string()))
         .start();
-    threads(agent.pid()).iter().for_each(|status| account.has_become(status, KEPT, ""));
+    account.runs(&agent, "");
     // Nobody but root may look into it: what it holds is root's (proc(5)).
     let memory = format!("/proc/{}/mem", agent.pid());
     assert_eq!(fs::metadata(memory).expect("it lives").uid(), 0);
@@ -136,7 +146,7 @@ fn an_agent_of_root_becomes_the_user_of_its_configuration() {
     assert!(is_told(&agent), "{}", agent.findings());
     let document = agent.apps();
     assert!(find(&document, visit.app()).is_some(), "{document}");
-    threads(agent.pid()).iter().for_each(|status| account.has_become(status, KEPT, ""));
+    account.runs(&agent, "");
 
     let ended = agent.end(Signal::TERM);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.errors);
@@ -192,7 +202,7 @@ fn the_group_of_the_socket_is_the_only_further_one() {
     let line = text.lines().find(|line| line.starts_with("mail:")).expect("a usual group");
     let id = line.split(':').nth(2).expect("an id");
     let agent = account.plan().with_setting(&format!("socket_group = {group:?}")).start();
-    threads(agent.pid()).iter().for_each(|status| account.has_become(status, KEPT, id));
+    account.runs(&agent, id);
     let socket = fs::metadata(agent.runtime().join("sortie.sock")).expect("it listens");
     assert_eq!((socket.uid(), socket.gid().to_string()), (account.uid, id.to_owned()));
     assert_eq!(socket.mode() & 0o777, 0o660);
@@ -239,11 +249,8 @@ fn what_keeps_it_from_becoming_that_user_is_said() {
     assert_eq!(fs::metadata(scratch.path()).expect("it stays").uid(), 0);
 
     // Neither root nor that user.
-    let capabilities = "+bpf,+net_admin,+perfmon,+sys_ptrace,+dac_read_search";
-    let inherited = format!("--inh-caps={capabilities}");
-    let ambient = format!("--ambient-caps={capabilities}");
-    let as_other: Vec<_> = OTHER_USER.split(' ').collect();
-    let words = [&["setpriv"], &*as_other, &[&*inherited, &*ambient]].concat();
+    let words = format!("setpriv {OTHER_USER} --inh-caps={UNIT} --ambient-caps={UNIT}");
+    let words: Vec<_> = words.split(' ').collect();
     let ended = account.plan().wrapped(&words).fail();
     ended.assert(exit::PRIVILEGES, &["root", "`user`", &account.name]);
 
@@ -251,21 +258,26 @@ fn what_keeps_it_from_becoming_that_user_is_said() {
     let less = ["setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon,+dac_override"];
     let ended = account.plan().wrapped(&less).fail();
     ended.assert(exit::PRIVILEGES, &["SETUID", &account.name]);
+}
 
-    // That user already, as a unit of systemd starts it: nothing has to be given up or away but what only
-    // the start takes.
-    let (reuid, regid) = (format!("--reuid={}", account.uid), format!("--regid={}", account.gid));
-    let bounded = format!("--bounding-set=-all,{capabilities},+setpcap");
-    let words = ["setpriv", &bounded, &reuid, &regid, "--clear-groups", &inherited, &ambient];
+/// That user already, as a unit of systemd starts it: it has nothing to become, and gives up what only the
+/// start takes.
+#[test]
+fn an_agent_that_is_that_user_already_keeps_no_more() {
+    let account = Account::find();
+    let scratch = Scratch::new();
     let run = scratch.path().join("run");
     fs::create_dir(&run).expect("ours");
-    std::os::unix::fs::chown(&run, Some(account.uid), Some(account.gid)).expect("root may");
+    chown(&run, Some(account.uid), Some(account.gid)).expect("root may");
+    let user = format!("--reuid={} --regid={} --clear-groups", account.uid, account.gid);
+    let words = format!(
+        "setpriv --bounding-set=-all,{UNIT},+setpcap {user} --inh-caps={UNIT} --ambient-caps={UNIT}"
+    );
+    let words: Vec<_> = words.split(' ').collect();
     let agent = account.plan().with_runtime(run).wrapped(&words).start();
     for status in threads(agent.pid()) {
-        for (key, wanted) in
-            [("CapInh", NONE), ("CapPrm", KEPT), ("CapEff", KEPT), ("CapAmb", NONE)]
-        {
-            assert!(status.contains(&format!("{key}:\t{wanted}\n")), "{key} in: {status}");
+        for (key, caps) in [("Inh", NONE), ("Prm", KEPT), ("Eff", KEPT), ("Amb", NONE)] {
+            assert!(status.contains(&format!("Cap{key}:\t{caps}\n")), "{key} in: {status}");
         }
     }
 }

@@ -22,9 +22,9 @@ use super::{handover, refusal};
 use crate::config::Config;
 use crate::failure::Failure;
 
-/// While the programs are in their places: the tables (every bpf(2) takes `CAP_BPF` before Linux 5.19 where
-/// others may not use it), which program a process runs and which sockets it holds, and directories that
-/// only their owners may read.
+/// While the programs are in their places: the tables (before Linux 5.19 every bpf(2) takes `CAP_BPF` unless
+/// everybody may use it, `kernel.unprivileged_bpf_disabled`), which program a process runs and which sockets
+/// it holds, and directories that only their owners may read.
 const RUNNING: CapabilitySet =
     CapabilitySet::BPF.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::DAC_READ_SEARCH);
 
