@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
 use e2e::agent::{Plan, find};
+use e2e::exact::{Claim, assert_exact};
 use e2e::metrics::names;
 use e2e::scratch::unique;
 use e2e::wait::PATIENCE;
@@ -192,6 +193,24 @@ fn programs_of_other_users_are_known_by_their_file() {
         let (sent, _) = wire.read();
         if told == sent && sent.packets == 2 { Ok(()) } else { Err(format!("{told} of {sent}")) }
     });
+}
+
+/// A service that was gone before anybody could look at it is known by its cgroup, whose directory is found in
+/// the tree that the agent mounted for itself while it might.
+#[test]
+fn a_tree_that_it_mounted_itself_stays_in_reach() {
+    let account = Account::find();
+    let script = format!("umount --lazy {} && exec \"$@\"", e2e::cgroup::root().display());
+    let words = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+    let agent = account.plan().wrapped(&words).start();
+    account.runs(&agent, "");
+    let stage = Stage::new(Family::V4);
+    let wire = stage.wire(Protocol::Udp);
+    let (_server, to) = stage.serve("udp-sink");
+    agent.stop();
+    stage.play(&format!("udp --to {to} --count 3 --bytes 10")).finish();
+    agent.go_on();
+    assert_exact(&agent, "a service", &[Claim::of(stage.app(), &wire).connections(1).sent(30)]);
 }
 
 #[test]

@@ -220,9 +220,7 @@ fn send(report: &Report, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
 
 /// Loads object, maps and programs into the kernel.
 fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
-    // Before 5.11 map memory is charged to this limit, 64 KiB by default. Later kernels ignore it.
-    let unlimited = Rlimit { current: None, maximum: None };
-    let _ = rustix::process::setrlimit(Resource::Memlock, unlimited);
+    raise_locked_memory();
     let file;
     let object = match &order.object {
         Some(path) => {
@@ -283,6 +281,15 @@ fn load_error(error: &EbpfError) -> LoadError {
         EbpfError::MapError(_) => LoadError::Map(text),
         _ => LoadError::BadObject(text),
     }
+}
+
+/// Raises the limit on locked memory as far as this process may. Before 5.11 the memory of maps is charged to
+/// it, and it is 64 KiB by default; later kernels ignore it. Loading tells whether it was enough.
+fn raise_locked_memory() {
+    let raise = |to| {
+        rustix::process::setrlimit(Resource::Memlock, Rlimit { current: to, maximum: to }).is_ok()
+    };
+    let _ = raise(None) || raise(rustix::process::getrlimit(Resource::Memlock).maximum);
 }
 
 /// The limit on locked memory in bytes, where it may be what keeps this process from loading: before 5.11,
