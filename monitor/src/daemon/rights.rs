@@ -83,17 +83,13 @@ fn switch(user: &User, groups: &[Gid]) -> rustix::io::Result<()> {
     set_keep_capabilities(false)?;
     set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: kept })?;
     // The child that loads the programs is another program, which inherits only these.
-    kept.iter().try_for_each(|capability| configure_capability_in_ambient_set(capability, true))
+    each(kept).try_for_each(|capability| configure_capability_in_ambient_set(capability, true))
 }
 
 /// Takes all but [`RUNNING`] out of the bounding set, also capabilities that are newer than this program:
 /// whatever is started from now on can get nothing else.
 fn bound() -> rustix::io::Result<()> {
-    for number in 0..u64::BITS {
-        let capability = CapabilitySet::from_bits_retain(1 << number);
-        if RUNNING.contains(capability) {
-            continue;
-        }
+    for capability in each(RUNNING.complement()) {
         match remove_capability_from_bounding_set(capability) {
             // The kernel knows no more of them.
             Err(Errno::INVAL) => break,
@@ -101,6 +97,12 @@ fn bound() -> rustix::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The capabilities of a set one by one, also those that have no name here.
+fn each(set: CapabilitySet) -> impl Iterator<Item = CapabilitySet> {
+    let all = (0..u64::BITS).map(|number| CapabilitySet::from_bits_retain(1 << number));
+    all.filter(move |capability| set.contains(*capability))
 }
 
 /// Keeps what the running agent needs, and nothing for programs it starts. An agent that is root stays so.
