@@ -80,8 +80,13 @@ config! {
     /// Directory for the control socket and the lock that keeps a second agent away.
     runtime_dir: PathBuf = "/run/sortie", Accepts::Directory;
 
+    /// User that the agent becomes when it is started as root. It keeps the capabilities it needs (`BPF`,
+    /// `SYS_PTRACE` and `DAC_READ_SEARCH`) and no other right; `runtime_dir` and `state_dir` become that
+    /// user's, and `notify_command` runs as that user without any capability. Empty: it stays who it is.
+    user: String = "", Accepts::Text;
+
     /// Group that may read the control socket, and with it everything `sortie top` shows.
-    /// Empty: only root may.
+    /// Empty: only root may, and the user of the agent.
     socket_group: String = "", Accepts::Text;
 
     /// Sockets counted at the same time. Each takes about 200 bytes of kernel memory while it is open.

@@ -262,7 +262,7 @@ impl fmt::Display for Failure {
             Self::RuntimeDir { path, source } => write!(
                 f,
                 "cannot use the runtime directory {}: {source}; set `runtime_dir` in the \
-                 configuration to one that root can write to",
+                 configuration to one that the agent can write to",
                 path.display()
             ),
             Self::Io { what, source } => write!(f, "{what}: {source}"),

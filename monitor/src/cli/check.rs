@@ -120,9 +120,14 @@ fn cgroup2(root: Option<&Path>) -> Check {
 }
 
 fn rights(attached: &Result<attach::Attached, AttachError>) -> Check {
+    let limited;
     let (status, found, remedy) = match attached {
         Err(AttachError::NoRights) => {
             (Status::Missing, "none", "run it as root: sudo sortie check")
+        }
+        Err(AttachError::Load(LoadError::LockedMemory(limit))) => {
+            limited = format!("RLIMIT_MEMLOCK is {} KiB", limit / 1024);
+            (Status::Missing, limited.as_str(), "raise it: ulimit -l unlimited")
         }
         Err(AttachError::Load(LoadError::Denied(why))) => {
             (Status::Missing, why.as_str(), "run it as root: sudo sortie check")

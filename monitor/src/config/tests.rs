@@ -33,6 +33,7 @@ fn every_key_is_read() {
         listen = ""
         allowed_hosts = ["phone.lan", "phone"]
         runtime_dir = "/tmp/s"
+        user = "sortie"
         socket_group = "netdev"
         flows_max = 1_024
         apps_max = 8

@@ -25,6 +25,12 @@ const ASIDE_MAX: u32 = 4;
 /// Bytes of the largest file that is read; a memory within its default bounds has less than 2 MB.
 const BYTES_MAX: u64 = 64 << 20;
 
+/// All names that [`save`] and [`load`] give.
+pub fn files() -> Vec<String> {
+    let aside = (1..=ASIDE_MAX).map(|number| format!("{ASIDE}{number}"));
+    [FILE, PREVIOUS, NEXT].map(str::to_owned).into_iter().chain(aside).collect()
+}
+
 /// What is done with files. Names are those of one directory.
 pub trait Disk {
     /// The bytes of a file.
@@ -199,9 +205,8 @@ pub fn save(disk: &mut impl Disk, bytes: &[u8]) -> io::Result<()> {
 /// As [`save`]; what was to be forgotten may then still be there.
 pub fn save_and_erase(disk: &mut impl Disk, bytes: &[u8]) -> io::Result<()> {
     save(disk, bytes)?;
-    let aside = (1..=ASIDE_MAX).map(|number| format!("{ASIDE}{number}"));
-    for name in [PREVIOUS.to_owned(), NEXT.to_owned()].into_iter().chain(aside) {
-        disk.remove(&name)?;
+    for name in files().iter().filter(|name| *name != FILE) {
+        disk.remove(name)?;
     }
     disk.sync_names()
 }

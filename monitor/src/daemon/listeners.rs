@@ -3,13 +3,12 @@
 //! The kernel hands the owner of a listener down to the sockets it accepts, but nobody noted the owner of
 //! one that was bound before. So it is noted now, through a descriptor borrowed from its process.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::clock::Now;
-use crate::kernel::sock_diag::{self, Holder};
-use crate::kernel::{Attached, process};
+use crate::kernel::{Attached, process, sock_diag};
 
 const PROC: &str = "/proc";
 
@@ -28,25 +27,30 @@ pub(super) fn adopt(kernel: &Attached, own_netns: u32, now: Now) {
         let Some(holder) = holders.get(&socket.inode).copied() else {
             continue;
         };
-        let Some(owner) = owner(kernel, holder, own_netns, now) else {
-            continue;
-        };
-        let noted = sock_diag::borrow(holder)
-            .and_then(|descriptor| kernel.owners.set(descriptor.as_fd(), &owner));
-        if let Err(error) = noted {
-            ::log::info!("cannot note who listens on a socket: {error}");
+        match sock_diag::borrow(holder) {
+            Ok(socket) => note(kernel, socket.as_fd(), holder.pid, own_netns, now),
+            Err(error) => ::log::info!("cannot reach a socket that listens: {error}"),
         }
     }
 }
 
+/// Notes the agent as the owner of its own listening socket, for which nothing else is needed.
+pub(super) fn adopt_own(kernel: &Attached, socket: BorrowedFd<'_>, own_netns: u32, now: Now) {
+    note(kernel, socket, std::process::id(), own_netns, now);
+}
+
+fn note(kernel: &Attached, socket: BorrowedFd<'_>, pid: u32, own_netns: u32, now: Now) {
+    let Some(owner) = owner(kernel, pid, own_netns, now) else {
+        return;
+    };
+    if let Err(error) = kernel.owners.set(socket, &owner) {
+        ::log::info!("cannot note who listens on a socket: {error}");
+    }
+}
+
 /// A process as the owner of a socket, as the programs would have noted it.
-fn owner(
-    kernel: &Attached,
-    holder: Holder,
-    own_netns: u32,
-    now: Now,
-) -> Option<monitor_ebpf::Owner> {
-    let facts = process::read(Path::new(PROC), holder.pid)?;
+fn owner(kernel: &Attached, pid: u32, own_netns: u32, now: Now) -> Option<monitor_ebpf::Owner> {
+    let facts = process::read(Path::new(PROC), pid)?;
     let cgroup = facts.cgroup.unwrap_or_default();
     let directory = kernel.root.join(cgroup.trim_start_matches('/'));
     let mut comm = [0; 16];
@@ -56,11 +60,11 @@ fn owner(
         *to = from;
     }
     let inode = |pid: &str| std::fs::metadata(format!("{PROC}/{pid}/ns/net")).map(|ns| ns.ino());
-    let here = inode("self").ok() == inode(&holder.pid.to_string()).ok();
+    let here = inode("self").ok() == inode(&pid.to_string()).ok();
     Some(monitor_ebpf::Owner {
         opened_ns: now.boot_ns,
         cgroup_id: directory.metadata().map_or(0, |metadata| metadata.ino()),
-        tgid: holder.pid,
+        tgid: pid,
         uid: facts.uid.unwrap_or_default(),
         netns: if here { own_netns } else { ELSEWHERE },
         epoch: 0,

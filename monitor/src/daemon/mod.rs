@@ -1,7 +1,9 @@
 //! `sortie run`: the loop around the agent. It waits for the kernel, for scrapers and for signals, and
 //! for nothing else: an idle device does not wake it.
 
+mod accounts;
 mod control;
+mod handover;
 pub mod keep;
 mod listeners;
 mod log;
@@ -9,11 +11,12 @@ mod memory;
 mod origins;
 mod place;
 mod refusal;
+mod rights;
 mod shore;
 
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,10 +74,13 @@ async fn serve(config: &Config, file: &Path, object: Option<PathBuf>) -> Result<
     let origins = origins::open(config)?;
     attach::check_rights().map_err(refusal::attach)?;
     let listener = listen(config, file).await?;
+    rights::begin(config, file)?;
     let place = Place::take(&config.runtime_dir)?;
     let control = place.listen(&config.socket_group)?;
     let end = Signals::new().map_err(|error| Failure::io("cannot wait for signals", error))?;
-    let (shore, ring) = Shore::start(config, origins, object)?;
+    let own = listener.as_ref().map(AsFd::as_fd);
+    let (shore, ring) = Shore::start(config, origins, object, own)?;
+    rights::settle().map_err(|error| Failure::io("cannot give up capabilities", error))?;
     #[expect(
         deprecated,
         reason = "its successor is unsafe; aya's ring buffer keeps its descriptor open"

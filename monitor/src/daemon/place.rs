@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::UnixListener;
 
+use super::accounts;
 use crate::failure::Failure;
 
 /// Name of the control socket in the runtime directory.
@@ -15,6 +16,9 @@ pub(crate) const SOCKET: &str = "sortie.sock";
 
 /// Name of the lock in the runtime directory.
 const LOCK: &str = "lock";
+
+/// All that an agent leaves in the runtime directory.
+pub(super) const FILES: [&str; 2] = [LOCK, SOCKET];
 
 /// The runtime directory, held by this agent alone. The lock ends with the process, however it ends.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ impl Place {
             .create(true)
             .truncate(false)
             .mode(0o644)
+            // Whose the directory is could have put a link there.
+            .custom_flags(libc::O_NOFOLLOW)
             .open(directory.join(LOCK))
             .map_err(unusable)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -52,7 +58,8 @@ impl Place {
         Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
-    /// Listens on the control socket. Only root may ask, and `group` unless it is empty.
+    /// Listens on the control socket. Only root and the user of the agent may ask, and `group` unless it is
+    /// empty.
     pub(super) fn listen(&self, group: &str) -> Result<UnixListener, Failure> {
         let path = self.directory.join(SOCKET);
         let unusable = |source| Failure::RuntimeDir { path: path.clone(), source };
@@ -67,7 +74,7 @@ impl Place {
         rustix::process::umask(before);
         let listener = listener.map_err(unusable)?;
         if !group.is_empty() {
-            let id = group_id(group).ok_or_else(|| {
+            let id = accounts::group_id(group).ok_or_else(|| {
                 let missing = format!("there is no group `{group}` (key `socket_group`)");
                 unusable(io::Error::new(io::ErrorKind::NotFound, missing))
             })?;
@@ -83,16 +90,6 @@ impl Drop for Place {
         // The next agent removes it as well.
         let _ = fs::remove_file(self.directory.join(SOCKET));
     }
-}
-
-/// The id of a group, from the text of `/etc/group` (group(5)).
-fn group_id(name: &str) -> Option<u32> {
-    let text = fs::read_to_string("/etc/group").ok()?;
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let found = fields.next() == Some(name);
-        found.then(|| fields.nth(1)?.parse().ok())?
-    })
 }
 
 /// Says a line to whoever started the agent. A closed standard error is no reason to end.

@@ -37,6 +37,38 @@ pub(super) fn attach(error: AttachError) -> Failure {
     }
 }
 
+/// The key `user` names nobody.
+pub(super) fn no_user(file: &Path, name: &str) -> Failure {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+    Failure::Config(ConfigError {
+        file: file.to_owned(),
+        line: None,
+        message: format!(
+            "key `user`: there is no user `{shown}` on this device; make it, as with `adduser \
+             --system {shown}`, or leave the key out"
+        ),
+    })
+}
+
+/// The key `user` names somebody else than the one who started the agent, and that is not root.
+pub(super) fn not_root(name: &str) -> Failure {
+    Failure::Privileges {
+        what: format!("becoming the user `{name}` (key `user`) needs root"),
+        remedy: "start it as root or as that user, or leave the key out".to_owned(),
+    }
+}
+
+/// Root, but without the rights that this takes: in a container, or under a service manager.
+pub(super) fn cannot_become(name: &str) -> Failure {
+    Failure::Privileges {
+        what: format!(
+            "becoming the user `{name}` (key `user`) needs the capabilities CHOWN, SETUID, SETGID and \
+             SETPCAP"
+        ),
+        remedy: "let it have them at the start, or leave the key out".to_owned(),
+    }
+}
+
 fn no_rights() -> Failure {
     Failure::Privileges {
         what: "loading eBPF programs needs root, or the capabilities BPF and NET_ADMIN".to_owned(),
@@ -44,10 +76,23 @@ fn no_rights() -> Failure {
     }
 }
 
+fn locked_memory(limit: u64) -> Failure {
+    Failure::Privileges {
+        what: format!(
+            "before Linux 5.11 tables and programs count as locked memory, and RLIMIT_MEMLOCK allows \
+             {} KiB of it",
+            limit / 1024
+        ),
+        remedy: "start it with `ulimit -l unlimited`, or `LimitMEMLOCK=infinity` in a systemd unit"
+            .to_owned(),
+    }
+}
+
 fn load(error: LoadError) -> Failure {
     match error {
         LoadError::NoObject => Failure::NoEbpf,
         LoadError::Denied(_) => no_rights(),
+        LoadError::LockedMemory(limit) => locked_memory(limit),
         LoadError::BadObject(why) => {
             Failure::io("cannot load the eBPF object", io::Error::other(why))
         }

@@ -1,5 +1,6 @@
 //! The agent and the kernel: what one wants done is done here, and what the other says is passed on.
 
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,11 +63,12 @@ pub(super) enum Record {
 }
 
 impl Shore {
-    /// Attaches the programs and looks at what was there before them.
+    /// Attaches the programs and looks at what was there before them, the agent's own listener included.
     pub(super) fn start(
         config: &Config,
         origins: Option<Box<dyn Origins>>,
         object: Option<PathBuf>,
+        listener: Option<BorrowedFd<'_>>,
     ) -> Result<(Self, RingBuf<MapData>), Failure> {
         let order = Order {
             object,
@@ -108,6 +110,9 @@ impl Shore {
         shore.index_applications();
         shore.perform(Command::FindSockets);
         listeners::adopt(&shore.kernel, shore.own_netns, now);
+        if let Some(listener) = listener {
+            listeners::adopt_own(&shore.kernel, listener, shore.own_netns, now);
+        }
         shore.turn();
         Ok((shore, ring))
     }

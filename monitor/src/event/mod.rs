@@ -162,13 +162,13 @@ pub enum SocketKind {
 }
 
 impl SocketKind {
-    /// The type with this number. Total.
-    pub const fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::Stream,
-            2 => Self::Datagram,
-            3 => Self::Raw,
-            other => Self::Unknown(other),
+    /// The type that this device's kernel has under this number: Linux on MIPS swaps the first two. Total.
+    pub fn from_number(number: u8) -> Self {
+        match libc::c_int::from(number) {
+            libc::SOCK_STREAM => Self::Stream,
+            libc::SOCK_DGRAM => Self::Datagram,
+            libc::SOCK_RAW => Self::Raw,
+            _ => Self::Unknown(number),
         }
     }
 }
@@ -303,4 +303,31 @@ pub struct Settled {
     pub first_ns: u64,
     /// Who opened the first of them.
     pub owner: Owner,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use std::net::{TcpListener, UdpSocket};
+    use std::os::fd::AsFd;
+
+    use rustix::net::sockopt::socket_type;
+
+    use super::SocketKind;
+
+    #[test]
+    fn sockets_are_of_the_kind_that_the_kernel_tells() {
+        let told = |socket: &dyn AsFd| {
+            let number = socket_type(socket.as_fd()).expect("SO_TYPE").as_raw();
+            SocketKind::from_number(u8::try_from(number).expect("the numbers are small"))
+        };
+        let stream = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        assert_eq!(told(&stream), SocketKind::Stream);
+        let datagrams = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        assert_eq!(told(&datagrams), SocketKind::Datagram);
+        for number in [0, 4, 7, u8::MAX] {
+            assert_eq!(SocketKind::from_number(number), SocketKind::Unknown(number));
+        }
+    }
 }

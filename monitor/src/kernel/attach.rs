@@ -182,14 +182,17 @@ pub fn release() -> String {
 
 /// Checks a release against [`KERNEL_MIN`]. One that cannot be read passes: loading will tell.
 pub fn check_release(release: &str) -> Result<(), AttachError> {
+    if is_older(release, KERNEL_MIN) {
+        return Err(AttachError::KernelTooOld(release.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether a release is older than this one, as (major, minor). One that cannot be read is not.
+pub(super) fn is_older(release: &str, than: (u32, u32)) -> bool {
     let mut numbers =
         release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
-    match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) < KERNEL_MIN => {
-            Err(AttachError::KernelTooOld(release.to_owned()))
-        }
-        _ => Ok(()),
-    }
+    matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) < than)
 }
 
 /// Checks for the rights to load and attach: `CAP_BPF` and `CAP_NET_ADMIN`, or `CAP_SYS_ADMIN`, which

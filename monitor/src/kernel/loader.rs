@@ -22,6 +22,7 @@ use rustix::net::{
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Serialize};
 
+use super::attach;
 use super::hooks::{HOOKS, MAPS};
 
 /// First argument of the child; not for people, so it is not in `--help`.
@@ -72,8 +73,11 @@ pub enum LoadError {
     NoObject,
     /// The object could not be read or understood.
     BadObject(String),
-    /// `EPERM`: `CAP_BPF` and `CAP_NET_ADMIN` are missing, or `RLIMIT_MEMLOCK` is too low.
+    /// `EPERM`: `CAP_BPF` or `CAP_NET_ADMIN` is missing.
     Denied(String),
+    /// `EPERM` before 5.11, in spite of the rights: maps and programs need more than these bytes, which are
+    /// `RLIMIT_MEMLOCK` and could not be raised.
+    LockedMemory(u64),
     /// The kernel refused a map.
     Map(String),
     /// The child ended without a report.
@@ -221,9 +225,7 @@ fn send(report: &Report, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
 
 /// Loads object, maps and programs into the kernel.
 fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
-    // Before 5.11 map memory is charged to this limit, 64 KiB by default. Later kernels ignore it.
-    let unlimited = Rlimit { current: None, maximum: None };
-    let _ = rustix::process::setrlimit(Resource::Memlock, unlimited);
+    raise_locked_memory();
     let object = match &order.object {
         Some(path) => std::fs::read(path)
             .map_err(|error| LoadError::BadObject(format!("{}: {error}", path.display())))?,
@@ -237,13 +239,22 @@ fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
         .map_max_entries("FLOWS", order.flows_max)
         .map_max_entries("DATAGRAMS", order.datagrams_max)
         .load(&object)
-        .map_err(|error| load_error(&error))?;
+        .map_err(|error| match locked_memory() {
+            Some(limit) if is_permission(&error) => LoadError::LockedMemory(limit),
+            _ => load_error(&error),
+        })?;
     let mut programs = Vec::with_capacity(HOOKS.len());
     for hook in &HOOKS {
         let Some(program) = ebpf.program_mut(hook.name) else {
             return Err(LoadError::BadObject(format!("it has no program `{}`", hook.name)));
         };
-        let refused = load_program(program).err().map(|error| explain(&error));
+        let refused = load_program(program).err();
+        if let (Some(error), Some(limit)) = (&refused, locked_memory())
+            && is_permission(error)
+        {
+            return Err(LoadError::LockedMemory(limit));
+        }
+        let refused = refused.map(|error| explain(&error));
         let info = program.info().ok();
         programs.push(LoadedProgram {
             name: hook.name.to_owned(),
@@ -272,6 +283,23 @@ fn load_error(error: &EbpfError) -> LoadError {
         EbpfError::MapError(_) => LoadError::Map(text),
         _ => LoadError::BadObject(text),
     }
+}
+
+/// Raises the limit on locked memory as far as this process may. Before 5.11 the memory of maps is charged to
+/// it, and it is 64 KiB by default; later kernels ignore it. Loading tells whether it was enough.
+fn raise_locked_memory() {
+    let raise = |to| {
+        rustix::process::setrlimit(Resource::Memlock, Rlimit { current: to, maximum: to }).is_ok()
+    };
+    let _ = raise(None) || raise(rustix::process::getrlimit(Resource::Memlock).maximum);
+}
+
+/// The limit on locked memory in bytes, where it may be what keeps this process from loading: before 5.11,
+/// when it could not be raised, and the rights are there. Otherwise they are what is missing.
+fn locked_memory() -> Option<u64> {
+    let limit = rustix::process::getrlimit(Resource::Memlock).current?;
+    let counts = attach::is_older(&attach::release(), (5, 11));
+    (counts && attach::check_rights().is_ok()).then_some(limit)
 }
 
 /// Whether an I/O error of the chain is `EPERM`.

@@ -29,11 +29,14 @@ sortie_item() {
 }
 
 sortie_toml() {
-	local key listen
+	local key listen user
 	# Unlike the others it may be empty: then there is no HTTP server.
 	config_get listen "$1" listen "127.0.0.1:9917"
 	[ "$listen" = "off" ] && listen=""
 	printf 'listen = %s\n' "$(sortie_quoted "$listen")"
+	# The package has made this user.
+	config_get user "$1" user "sortie"
+	printf 'user = %s\n' "$(sortie_quoted "$user")"
 	SORTIE_LIST=""
 	config_list_foreach "$1" allowed_hosts sortie_item
 	[ -n "$SORTIE_LIST" ] && printf 'allowed_hosts = [%s]\n' "$SORTIE_LIST"

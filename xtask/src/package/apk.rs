@@ -55,6 +55,7 @@ fn data(agent: Vec<u8>) -> Tree {
         list.extend(["/", path, "\n"]);
     }
     tree.add("lib/apk/packages/sortie.list", 0o644, list);
+    tree.add("lib/apk/packages/sortie.rusers", 0o644, format!("{}\n", ipk::USERS));
     tree.add("lib/apk/packages/sortie.conffiles", 0o644, "/etc/config/sortie\n");
     tree.add(
         "lib/apk/packages/sortie.conffiles_static",
@@ -276,6 +277,7 @@ mod tests {
         assert_eq!(blocks.next(), None);
         assert_eq!(tree, data(vec![7; 70_000]));
         assert!(names.is_sorted() && names.first().is_some_and(String::is_empty), "{names:?}");
+        assert_eq!(tree.text("lib/apk/packages/sortie.rusers"), "sortie:sortie\n");
         let list = tree.text("lib/apk/packages/sortie.list");
         assert!(list.contains("/etc/init.d/sortie\n"), "{list}");
         Ok(())

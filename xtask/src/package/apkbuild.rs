@@ -24,9 +24,10 @@ pub(super) fn build(target: &Target, agent: &[u8], release: &Release) -> Result<
 }
 
 fn folder(arch: &str, agent: &[u8], release: &Release) -> Tree {
+    let config = sources::config_with_user();
     let files: [(&str, &[u8]); 10] = [
         ("sortie", agent),
-        ("sortie.toml", sources::CONFIG.as_bytes()),
+        ("sortie.toml", config.as_bytes()),
         ("sortie.1", sources::MANUAL.as_bytes()),
         ("sortie.initd", sources::ALPINE_INITD.as_bytes()),
         ("sortie.confd", sources::ALPINE_CONFD.as_bytes()),
@@ -69,6 +70,19 @@ mod tests {
         assert_eq!(name, "sortie-1.2.3-aarch64.apkbuild.tar.gz");
         let tree = Tree::read(&bytes)?;
         assert!(!tree.text("sortie/APKBUILD").contains('@'));
+        // OpenRC starts it as root: it becomes the user that the package makes, and no other.
+        let users: Vec<_> = ["sortie.toml", "sortie.pre-install"]
+            .map(|name| tree.text(&format!("sortie/{name}")))
+            .iter()
+            .filter_map(|text| {
+                let line = text
+                    .lines()
+                    .find(|line| line.starts_with("user = ") || line.starts_with("adduser -S "))?;
+                let word = line.trim_end_matches(" 2>/dev/null").rsplit(' ').next()?;
+                Some(word.trim_matches('"').to_owned())
+            })
+            .collect();
+        assert_eq!(users, ["sortie", "sortie"]);
         for (path, file) in tree.iter() {
             machine.file(path, &file.content)?;
         }

@@ -19,6 +19,10 @@ pub(super) fn arch(target: &Target) -> Result<&'static str> {
     })
 }
 
+/// Users to be made, each with its group, as `default_postinst` reads it (`add_group_and_user` of
+/// `/lib/functions.sh`): ids are found by itself.
+pub(super) const USERS: &str = "sortie:sortie";
+
 /// What its package manager runs around installing and removing: all its packages have the same.
 const SCRIPT: &str = "#!/bin/sh\n[ \"${IPKG_NO_SCRIPT}\" = \"1\" ] && exit 0\n\
     [ -s ${IPKG_INSTROOT}/lib/functions.sh ] || exit 0\n. ${IPKG_INSTROOT}/lib/functions.sh\n";
@@ -47,7 +51,6 @@ pub(super) fn data(agent: Vec<u8>) -> Tree {
     tree.add("etc/init.d/sortie", 0o755, sources::OPENWRT_INIT);
     tree.add("etc/config/sortie", 0o600, sources::OPENWRT_CONFIG);
     tree.add("usr/share/sortie/uci.sh", 0o644, sources::OPENWRT_UCI);
-    tree.add("etc/capabilities/sortie.json", 0o644, sources::OPENWRT_CAPABILITIES);
     tree.add("lib/upgrade/keep.d/sortie", 0o644, sources::OPENWRT_KEEP);
     tree
 }
@@ -56,7 +59,8 @@ fn fields(arch: &str, release: &Release, bytes: usize) -> String {
     let description = sources::DESCRIPTION;
     format!(
         "Package: sortie\nVersion: {}-r1\nSource: sortie\nLicense: {}\nSection: net\n\
-         Maintainer: {}\nArchitecture: {arch}\nInstalled-Size: {bytes}\nDescription: {}\n{description}",
+         Maintainer: {}\nArchitecture: {arch}\nInstalled-Size: {bytes}\nRequire-User: {USERS}\n\
+         Description: {}\n{description}",
         release.version,
         super::LICENSE,
         super::MAINTAINER,
@@ -83,7 +87,12 @@ mod tests {
         assert_eq!(whole.text("debian-binary"), "2.0\n");
         let inner = |name: &str| whole.get(name).map(|file| Tree::read(&file.content)).transpose();
         let control = inner("control.tar.gz")?.unwrap_or_default();
-        for field in ["Package: sortie\n", "Version: 1.2.3-r1\n", "Architecture: mips_24kc\n"] {
+        for field in [
+            "Package: sortie\n",
+            "Version: 1.2.3-r1\n",
+            "Architecture: mips_24kc\n",
+            "Require-User: sortie:sortie\n",
+        ] {
             assert!(control.text("control").contains(field), "{field}");
         }
         assert_eq!(control.get("postinst").map(|file| file.mode), Some(0o755));
@@ -117,14 +126,14 @@ mod tests {
 
     #[test]
     fn uci_becomes_the_toml_that_the_agent_reads() -> Result<()> {
-        assert_eq!(toml("")?, "listen = \"127.0.0.1:9917\"\n");
+        assert_eq!(toml("")?, "listen = \"127.0.0.1:9917\"\nuser = \"sortie\"\n");
         let text = toml(
             "CONFIG_listen=off; CONFIG_LIST_allowed_hosts='router.lan r'; CONFIG_flows_max=4096\n\
-             CONFIG_log_level='in\"fo'; CONFIG_apps_max='1; rm'",
+             CONFIG_log_level='in\"fo'; CONFIG_apps_max='1; rm'; CONFIG_user=root",
         )?;
         assert_eq!(
             text,
-            "listen = \"\"\nallowed_hosts = [\"router.lan\", \"r\"]\nlog_level = \"in\\\"fo\"\n\
+            "listen = \"\"\nuser = \"root\"\nallowed_hosts = [\"router.lan\", \"r\"]\nlog_level = \"in\\\"fo\"\n\
              flows_max = 4096\n"
         );
         Ok(())
@@ -152,7 +161,12 @@ mod tests {
         assert!(text.starts_with(&format!("command /usr/sbin/sortie run --config {config}\n")));
         assert!(text.contains("respawn 3600 30 5\n") && text.ends_with("closed\n"), "{text}");
         let toml = fs::read_to_string(&config)?;
-        assert_eq!(toml, "listen = \"127.0.0.1:9917\"\nflows_max = 512\n");
+        assert_eq!(toml, "listen = \"127.0.0.1:9917\"\nuser = \"sortie\"\nflows_max = 512\n");
+        // Which user that is, is the agent's business: procd alone would leave it no right at all.
+        let params: Vec<_> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(!params.contains(&"user") && !params.contains(&"capabilities"), "{text}");
+        let user = USERS.split(':').next().unwrap_or_default();
+        assert!(toml.contains(&format!("user = \"{user}\"")), "{toml}");
         assert_eq!(start("off", "CONFIG_enabled=0")?, "");
         Ok(())
     }
@@ -175,8 +189,6 @@ mod tests {
             exec::run(Command::new("sh").arg("-n").arg(&path))?;
             fs::remove_file(path)?;
         }
-        let capabilities: serde_json::Value = serde_json::from_str(sources::OPENWRT_CAPABILITIES)?;
-        assert!(capabilities["bounding"].is_array());
         Ok(())
     }
 }

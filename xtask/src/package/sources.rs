@@ -15,7 +15,6 @@ pub(super) const FISH: &str = source!("completions/sortie.fish");
 pub(super) const OPENWRT_INIT: &str = source!("openwrt/sortie.init");
 pub(super) const OPENWRT_UCI: &str = source!("openwrt/uci.sh");
 pub(super) const OPENWRT_CONFIG: &str = source!("openwrt/sortie.config");
-pub(super) const OPENWRT_CAPABILITIES: &str = source!("openwrt/capabilities.json");
 pub(super) const OPENWRT_KEEP: &str = source!("openwrt/keep.d");
 pub(super) const UNIT: &str = source!("debian/sortie.service");
 pub(super) const SYSUSERS: &str = source!("debian/sysusers.conf");
@@ -31,6 +30,14 @@ pub(super) const ALPINE_PRESET: &str = source!("alpine/sortie.preset");
 /// The commented configuration that the agent's own package has.
 pub(super) const CONFIG: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../monitor/sortie.toml"));
+
+/// The same for services that are started as root and not as the user of the package.
+pub(super) fn config_with_user() -> String {
+    CONFIG.replacen("#user = \"\"", &format!("user = \"{USER}\""), 1)
+}
+
+/// The user that packages make for the service, and its group.
+pub(super) const USER: &str = "sortie";
 
 /// One line about the program.
 pub(super) const SUMMARY: &str =

@@ -13,6 +13,9 @@ use crate::{boot, foreign, rights};
 /// The exit code for a hook that somebody else keeps (`sortie help exit-codes`).
 const HOOK_TAKEN: i32 = 14;
 
+/// The exit code for a right that is missing.
+const PRIVILEGES: i32 = 3;
+
 /// How long the kernel may take to free what nobody holds any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -51,16 +54,27 @@ pub(crate) fn occupied(mode: Mode) {
     ended.assert(HOOK_TAKEN, &["egress", "bpftool"]);
 }
 
-/// Where the limit on locked memory is too low and counts, which it does before 5.11, the agent says that
-/// it lacks rights. Elsewhere it does not care.
+/// Where the limit on locked memory is too low and counts, which it does before 5.11, that is said, and
+/// what to do. Elsewhere it does not matter.
 pub(crate) fn locked_memory(mode: Mode) {
     let report = report(mode);
     let counts = boot::version(&boot::kernel_release()) < (5, 11);
     assert_eq!(report["ready"].as_bool(), Some(!counts));
     let rights = report["checks"].as_array().expect("a list of checks").iter();
     let mut rights = rights.filter(|check| check["name"] == "rights to load programs");
-    let status = rights.next().expect("a check of rights")["status"].clone();
-    assert_eq!(status, if counts { "missing" } else { "ok" });
+    let rights = rights.next().expect("a check of rights");
+    assert_eq!(rights["status"], if counts { "missing" } else { "ok" });
+    if !counts {
+        return;
+    }
+    for key in ["found", "remedy"] {
+        let text = rights[key].as_str().unwrap_or_default();
+        assert!(["RLIMIT_MEMLOCK", "ulimit -l"].iter().any(|word| text.contains(word)), "{rights}");
+    }
+    let ended = rights::plan(mode).fail();
+    println!("vm: fact refusal {}", ended.errors.trim_end());
+    ended.assert(PRIVILEGES, &["RLIMIT_MEMLOCK", "64 KiB", "ulimit -l unlimited"]);
+    assert!(!ended.errors.contains("root"), "that is not what is missing: {}", ended.errors);
 }
 
 /// The programs are compiled where the kernel does that, and after the agent's end it holds none of them.

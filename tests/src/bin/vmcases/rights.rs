@@ -6,6 +6,7 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use e2e::agent::Plan;
 use e2e::{Agent, Launch, program};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{
@@ -32,14 +33,19 @@ const UNIT: CapabilitySet =
 
 /// Starts an agent with the rights it has in this mode.
 pub(crate) fn start(mode: Mode) -> Agent {
+    plan(mode).start()
+}
+
+/// An agent yet to be started, with the rights it has in this mode.
+pub(crate) fn plan(mode: Mode) -> Plan {
     let words = words(mode);
     if words.is_empty() {
-        return Agent::start();
+        return Agent::plan();
     }
     let runtime = std::env::temp_dir().join(format!("run-{}", std::process::id()));
     fs::create_dir(&runtime).expect("it is not there yet");
     chown(&runtime, Some(USER), Some(USER)).expect("root may give it away");
-    Agent::plan().with_runtime(runtime).wrapped(words).start()
+    Agent::plan().with_runtime(runtime).wrapped(words)
 }
 
 /// `sortie check` with the same rights.
