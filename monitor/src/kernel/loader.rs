@@ -38,6 +38,13 @@ const DESCRIPTORS_MAX: usize = 64;
 /// The object built by `cargo xtask build`, or nothing when the agent was built without it.
 const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.o"));
 
+/// Capacity of `BOUND`, which these processors never use.
+const BOUND_MAX: u32 = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+    1
+} else {
+    monitor_ebpf::maps::BOUND_MAX
+};
+
 /// What is to be loaded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
@@ -234,6 +241,7 @@ fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
         .verifier_log_level(VerifierLogLevel::STATS)
         .map_max_entries("FLOWS", order.flows_max)
         .map_max_entries("DATAGRAMS", order.datagrams_max)
+        .map_max_entries("BOUND", BOUND_MAX)
         .load(object)
         .map_err(|error| load_error(&error))?;
     let mut programs = Vec::with_capacity(HOOKS.len());
