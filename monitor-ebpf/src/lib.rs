@@ -16,7 +16,7 @@ pub mod records;
 pub mod wire;
 
 pub use records::{
-    ClosedRecord, DatagramKey, DatagramPeer, FlowCounters, FlowRecord, OverRecord, Owner,
+    BoundKey, ClosedRecord, DatagramKey, DatagramPeer, FlowCounters, FlowRecord, OverRecord, Owner,
     ProcessRecord, ProcessSeen, RecordHeader, SampleRecord, SettingsRecord, SettledKey,
     SettledRecord, StatsRecord,
 };

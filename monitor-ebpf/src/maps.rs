@@ -3,6 +3,7 @@
 //! | map | type | holds |
 //! |---|---|---|
 //! | `OWNER` | `SK_STORAGE`, cloned to accepted sockets | who bound a socket |
+//! | `BOUND` | `LRU_HASH` by local address and port | the same, where the kernel has no memory for `OWNER` |
 //! | `FLOWS` | `HASH` by socket cookie | counters and owner of a socket |
 //! | `DATAGRAMS` | `HASH` by cookie, peer and interface | counters of a socket's further peers |
 //! | `CLOSED` | queue of sockets | closed sockets, the first closed first |
@@ -16,10 +17,12 @@
 //! | `SAMPLES` | ring buffer | [`crate::SampleRecord`]s |
 //!
 //! `FLOWS` and `DATAGRAMS` are never LRU: an evicted counter is a lost byte. `PROCESSES` is: the
-//! worst an eviction does is to tell the agent of a process twice.
+//! worst an eviction does is to tell the agent of a process twice. So is `BOUND`, whose loss leaves
+//! accepted connections to be attributed by the agent, as far as they last.
 
 use crate::{
-    ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, ProcessSeen, SettledKey, SettledRecord,
+    BoundKey, ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, Owner, ProcessSeen, SettledKey,
+    SettledRecord,
 };
 
 /// Default capacity of `FLOWS` in sockets. The loader lowers or raises it (`flows_max`).
@@ -40,6 +43,9 @@ pub const SETTLED_MAX: u32 = 1_024;
 
 /// Capacity of `PROCESSES`.
 pub const PROCESSES_MAX: u32 = 1_024;
+
+/// Capacity of `BOUND`, in local addresses with their ports.
+pub const BOUND_MAX: u32 = 256;
 
 /// Size of the ring buffer of events in bytes: a power of two and a multiple of the page size.
 pub const EVENTS_BYTES: u32 = 32 * 1024;
@@ -82,6 +88,7 @@ pub const fn memory_max_bytes(flows: u32, datagrams: u32) -> u64 {
     hash_bytes(flows, 8, FlowRecord::SIZE)
         + hash_bytes(datagrams, DatagramKey::SIZE, DatagramPeer::SIZE)
         + hash_bytes(SETTLED_MAX, SettledKey::SIZE, SettledRecord::SIZE)
+        + hash_bytes(BOUND_MAX, BoundKey::SIZE, Owner::SIZE)
         + hash_bytes(PROCESSES_MAX, 8, ProcessSeen::SIZE)
         + CLOSED_MAX as u64 * ClosedRecord::SIZE as u64
         + (EVENTS_BYTES + SAMPLES_BYTES) as u64

@@ -77,7 +77,8 @@ pub mod origin {
     pub const OWN: u8 = 0;
     /// The first packet was received: somebody else opened it.
     pub const INBOUND: u8 = 1;
-    /// The owner was inherited from a listening socket through `OWNER`, and the first packet was sent.
+    /// The owner was inherited from a listening socket through `OWNER` or `BOUND`, and the first packet was
+    /// sent.
     pub const ACCEPTED: u8 = 2;
     /// Both.
     pub const ACCEPTED_INBOUND: u8 = INBOUND | ACCEPTED;
@@ -113,6 +114,18 @@ wire! {
         pub epoch: u32,
         /// Name of the *thread* that made the call, padded with zeros.
         pub comm: Comm,
+    }
+}
+
+wire! {
+    /// Key of `BOUND`: where a TCP socket was bound.
+    pub struct BoundKey {
+        /// The local address, IPv4 as `::ffff:a.b.c.d`; all zero for any.
+        pub local: Address,
+        /// The local port, host byte order.
+        pub port: u32,
+        /// `AF_INET` or `AF_INET6`, which what it accepts has as well.
+        pub family: u32,
     }
 }
 

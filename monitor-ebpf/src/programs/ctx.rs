@@ -177,6 +177,32 @@ impl Socket {
         field!(self.0, protocol) as u8
     }
 
+    /// `AF_INET` or `AF_INET6`.
+    #[inline(always)]
+    pub(super) fn family(&self) -> u32 {
+        field!(self.0, family)
+    }
+
+    /// Local port, host byte order. Among the socket hooks only in those of binding, as are the addresses.
+    #[inline(always)]
+    pub(super) fn local_port(&self) -> u32 {
+        field!(self.0, src_port)
+    }
+
+    /// Local IPv4 address, network byte order.
+    #[inline(always)]
+    pub(super) fn local_ip4(&self) -> u32 {
+        field!(self.0, src_ip4)
+    }
+
+    /// Local IPv6 address, network byte order.
+    #[inline(always)]
+    pub(super) fn local_ip6(&self) -> Address {
+        // SAFETY: as in `field!`; the four words are read one by one, as the verifier wants it.
+        let word = |i: usize| unsafe { ptr::read_volatile(&raw const (*self.0).src_ip6[i]) };
+        [word(0), word(1), word(2), word(3)]
+    }
+
     /// `TCP_ESTABLISHED` and so on (include/net/tcp_states.h).
     #[inline(always)]
     pub(super) fn state(&self) -> u32 {

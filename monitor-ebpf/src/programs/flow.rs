@@ -284,9 +284,9 @@ fn first_packet(packet: &Packet, cookie: u64, direction: Direction, bytes: u64, 
         return;
     }
     let peer = packet::peer(packet, direction);
-    let kept = OWNER.of(&socket);
     let state = socket.state();
     let tcp = peer.protocol == TCP && socket.kind() != RAW;
+    let kept = if tcp { owner::kept(&socket) } else { OWNER.of(&socket) };
     // A late packet of a connection that was closed and settled: it does not count as a new one.
     let late = tcp && is_ending(state);
     let now_ns = ctx::boot_ns();

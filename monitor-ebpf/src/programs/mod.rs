@@ -8,6 +8,7 @@
     reason = "the attribute macros want `pub`; the kernel finds programs by name"
 )]
 
+mod bound;
 mod count;
 mod ctx;
 mod flow;
@@ -35,14 +36,16 @@ pub fn sock_create(ctx: SockContext) -> i32 {
 /// A process binds a socket: it may become a listener, whose children inherit the owner.
 #[cgroup_sock(post_bind4)]
 pub fn post_bind4(ctx: SockContext) -> i32 {
-    owner::remember(&Socket::new(ctx.sock));
+    let socket = Socket::new(ctx.sock);
+    owner::remember(&socket, bound::local_v4);
     PASS
 }
 
 /// See [`post_bind4`].
 #[cgroup_sock(post_bind6)]
 pub fn post_bind6(ctx: SockContext) -> i32 {
-    owner::remember(&Socket::new(ctx.sock));
+    let socket = Socket::new(ctx.sock);
+    owner::remember(&socket, bound::local_v6);
     PASS
 }
 

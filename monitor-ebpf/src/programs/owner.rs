@@ -3,12 +3,13 @@
 #![expect(unsafe_code, reason = "map memory is handed out as pointers")]
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid};
-use monitor_ebpf::records::record_kind;
+use monitor_ebpf::records::{Address, record_kind};
 use monitor_ebpf::{Owner, ProcessRecord, ProcessSeen, RecordHeader};
 
-use super::count;
 use super::ctx::{self, Socket};
+use super::packet::TCP;
 use super::tables::{EVENTS, OWNER, PROCESSES};
+use super::{bound, count};
 
 /// `BPF_RB_FORCE_WAKEUP` (uapi/linux/bpf.h): the process may be gone in a millisecond.
 const WAKE: u64 = 2;
@@ -41,9 +42,17 @@ pub(super) fn epoch() -> u32 {
 
 /// Keeps the current process with a socket that was bound: what it accepts belongs to it as well.
 #[inline(always)]
-pub(super) fn remember(socket: &Socket) {
+pub(super) fn remember(socket: &Socket, local: impl FnOnce(&Socket) -> Address) {
     let mut owner = current(socket.netns_of_context());
-    OWNER.set(socket, &mut owner);
+    if !OWNER.set(socket, &mut owner) && socket.protocol() == TCP {
+        bound::keep(socket, local(socket), &owner);
+    }
+}
+
+/// Who bound the listener that a TCP socket was accepted from, or the socket itself.
+#[inline(always)]
+pub(super) fn kept(socket: &Socket) -> Option<&Owner> {
+    OWNER.of(socket).or_else(|| bound::of(socket))
 }
 
 /// Tells the agent of the owner's process, unless it has been told.

@@ -15,11 +15,13 @@ use aya_ebpf::btf_maps::{PerCpuArray as Counter, PerCpuHashMap as CounterMap};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use monitor_ebpf::maps::{
-    CLOSED_MAX, DATAGRAMS_MAX, EVENTS_BYTES, FLOWS_MAX, PROCESSES_MAX, SAMPLES_BYTES, SETTLED_MAX,
+    BOUND_MAX, CLOSED_MAX, DATAGRAMS_MAX, EVENTS_BYTES, FLOWS_MAX, PROCESSES_MAX, SAMPLES_BYTES,
+    SETTLED_MAX,
 };
 use monitor_ebpf::{
-    ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, ProcessRecord,
-    ProcessSeen, SampleRecord, SettingsRecord, SettledKey, SettledRecord, StatsRecord,
+    BoundKey, ClosedRecord, DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner,
+    ProcessRecord, ProcessSeen, SampleRecord, SettingsRecord, SettledKey, SettledRecord,
+    StatsRecord,
 };
 
 use super::ctx::Socket;
@@ -64,6 +66,9 @@ pub(super) static STATS: PerCpuArray<StatsRecord, 1> = PerCpuArray::new();
 #[btf_map]
 pub(super) static PROCESSES: LruHashMap<u32, ProcessSeen, { PROCESSES_MAX as usize }> =
     LruHashMap::new();
+
+#[btf_map]
+pub(super) static BOUND: LruHashMap<BoundKey, Owner, { BOUND_MAX as usize }> = LruHashMap::new();
 
 #[btf_map]
 pub(super) static EVENTS: RingBuf<ProcessRecord, { EVENTS_BYTES as usize }> = RingBuf::new();

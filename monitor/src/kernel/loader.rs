@@ -44,6 +44,13 @@ const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.defla
 /// Bytes of the largest object that is unpacked.
 const OBJECT_BYTES_MAX: usize = 4 << 20;
 
+/// Capacity of `BOUND`, which these processors never use.
+const BOUND_MAX: u32 = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+    1
+} else {
+    monitor_ebpf::maps::BOUND_MAX
+};
+
 /// What is to be loaded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
@@ -238,6 +245,7 @@ fn load_here(order: &Order) -> Result<(Ebpf, Vec<LoadedProgram>), LoadError> {
         .verifier_log_level(VerifierLogLevel::STATS)
         .map_max_entries("FLOWS", order.flows_max)
         .map_max_entries("DATAGRAMS", order.datagrams_max)
+        .map_max_entries("BOUND", BOUND_MAX)
         .load(&object)
         .map_err(|error| match locked_memory() {
             Some(limit) if is_permission(&error) => LoadError::LockedMemory(limit),

@@ -12,22 +12,9 @@ mod netlink;
 pub mod process;
 pub mod sock_diag;
 pub mod tables;
+mod time;
 
 pub use applications::Applications;
 pub use attach::{AttachError, Attached, attach};
 pub use process::ProcessFacts;
-
-use crate::clock::Now;
-
-/// Reads both clocks.
-pub fn now() -> Now {
-    use rustix::time::{ClockId, Timespec, clock_gettime};
-    let nanoseconds = |time: Timespec| {
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds.saturating_mul(1_000_000_000) + u64::try_from(time.tv_nsec).unwrap_or(0)
-    };
-    Now {
-        boot_ns: nanoseconds(clock_gettime(ClockId::Boottime)),
-        unix_ms: nanoseconds(clock_gettime(ClockId::Realtime)) / 1_000_000,
-    }
-}
+pub use time::now;

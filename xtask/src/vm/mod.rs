@@ -9,21 +9,20 @@ mod mirror;
 mod page;
 mod qemu;
 mod source;
+mod supply;
 mod verdict;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::Command,
     time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
-use kernels::{Kernel, Machine, Origin, Packed, fast, matrix, named};
-use mirror::Mirror;
+use kernels::{Machine, fast, matrix, named};
 use verdict::Verdict;
 
 use crate::{
@@ -80,19 +79,10 @@ pub(crate) fn prepare(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
-    get(&mut installer, &options.machines)?;
-    for machine in &options.machines {
-        Cross::prepare(&mut installer, Target::named(machine.kernel.arch)?)?;
+    match supply::get(&mut installer, &options.machines)?.into_iter().next() {
+        Some((kernel, why)) => bail!("{kernel}: {why}"),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-/// Emulators and kernels.
-fn get(installer: &mut Installer<'_>, machines: &[Machine]) -> Result<()> {
-    let programs: BTreeSet<_> =
-        machines.iter().map(|machine| qemu::program(machine.kernel.arch)).collect::<Result<_>>()?;
-    installer.programs(&programs.into_iter().collect::<Vec<_>>())?;
-    fetch(installer, machines)
 }
 
 /// Boots the machines one after the other, and says how each did.
@@ -102,7 +92,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return exec::show(&format!("{}\n", names.join("\n")));
     }
     let verdicts = verdicts(&options.machines)?;
-    let failed = verdicts.iter().filter(|verdict| !verdict.is_ok()).count();
+    let absent = verdicts.iter().filter(|verdict| verdict.absent.is_some()).count();
+    let failed = verdicts.iter().filter(|verdict| !verdict.is_ok()).count() - absent;
     let text: String = verdicts.iter().map(Verdict::text).collect();
     exec::show(&format!("\n{text}"))?;
     if options.write {
@@ -114,37 +105,34 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             verdicts.len()
         );
     }
+    if absent > 0 {
+        bail!("{absent} of {} machines cannot be had; none of the others failed", verdicts.len());
+    }
     Ok(())
 }
 
-/// Gets emulators and kernels, and builds what runs inside; gives the folders of the latter, by
-/// architecture.
-fn programs_of(machines: &[Machine]) -> Result<BTreeMap<&'static str, PathBuf>> {
+/// Gets and builds what the machines need, and boots those that can be had.
+fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
-    get(&mut installer, machines)?;
+    let absent = supply::get(&mut installer, machines)?;
     let mut built = BTreeMap::new();
-    for machine in machines {
-        let arch = machine.kernel.arch;
-        if !built.contains_key(arch) {
-            built.insert(arch, build(&mut installer, Target::named(arch)?)?);
+    for Machine { kernel, .. } in machines {
+        if !built.contains_key(kernel.arch) && !absent.contains_key(kernel.name) {
+            built.insert(kernel.arch, build(&mut installer, Target::named(kernel.arch)?)?);
         }
     }
-    Ok(built)
-}
-
-/// Gets and builds what the machines need, and boots them.
-fn verdicts(machines: &[Machine]) -> Result<Vec<Verdict>> {
-    let workspace = Workspace::find()?;
-    let programs = programs_of(machines)?;
     let mut verdicts = Vec::new();
     for machine in machines {
-        let Some(programs) = programs.get(machine.kernel.arch) else {
-            bail!("nothing was built for {}", machine.name());
+        let verdict = match (absent.get(machine.kernel.name), built.get(machine.kernel.arch)) {
+            (Some(why), _) => Verdict::absent(machine.name(), why),
+            (None, None) => bail!("nothing was built for {}", machine.name()),
+            (None, Some(programs)) => {
+                println!("  booting {}", machine.name());
+                boot(&workspace, machine, programs)?
+            }
         };
-        println!("  booting {}", machine.name());
-        let verdict = boot(&workspace, machine, programs)?;
         print!("{}", verdict.text());
         verdicts.push(verdict);
     }
@@ -162,7 +150,7 @@ fn boot(workspace: &Workspace, machine: &Machine, programs: &Path) -> Result<Ver
     let folder = workspace.target().join("vm");
     let logs = folder.join("logs");
     fs::create_dir_all(&logs).context("cannot write to target/vm")?;
-    let kernel = kernel_folder(workspace, &machine.kernel);
+    let kernel = supply::folder(workspace, &machine.kernel);
     let name = machine.name().replace(':', "-");
     let initrd = folder.join(format!("initrd-{name}"));
     let target = Target::named(machine.kernel.arch)?;
@@ -211,104 +199,6 @@ fn initramfs(machine: &Machine, programs: &Path, agent: &Path, kernel: &Path) ->
         }
     }
     archive.finish()
-}
-
-fn kernel_folder(workspace: &Workspace, kernel: &Kernel) -> PathBuf {
-    workspace.target().join("vm/kernels").join(kernel.name)
-}
-
-/// Fetches or builds the kernels that are not there yet.
-fn fetch(installer: &mut Installer<'_>, machines: &[Machine]) -> Result<()> {
-    let workspace = installer.workspace();
-    let mut absent: Vec<Kernel> = Vec::new();
-    for machine in machines {
-        let is_there = kernel_folder(workspace, &machine.kernel).join("vmlinuz").is_file();
-        if !is_there && !absent.contains(&machine.kernel) {
-            absent.push(machine.kernel);
-        }
-    }
-    let packed: Vec<(Kernel, Packed)> = absent
-        .iter()
-        .filter_map(|kernel| match kernel.origin {
-            Origin::Packed(packed) => Some((*kernel, packed)),
-            Origin::Source(_) => None,
-        })
-        .collect();
-    if !packed.is_empty() {
-        let mirror = Mirror::open(installer.places(), workspace)?;
-        let wanted: Vec<_> =
-            packed.iter().map(|(_, packed)| mirror.packages(packed)).collect::<Result<_>>()?;
-        let mut files = mirror.fetch(&wanted.concat())?.into_iter();
-        for ((kernel, _), packages) in packed.iter().zip(&wanted) {
-            let own: Vec<PathBuf> = files.by_ref().take(packages.len()).collect();
-            unpack(&kernel_folder(workspace, kernel), &own)
-                .with_context(|| format!("cannot unpack the kernel {}", kernel.name))?;
-        }
-    }
-    for kernel in absent {
-        if let Origin::Source(source) = kernel.origin {
-            source::build(installer, kernel.name, &source, &kernel_folder(workspace, &kernel))
-                .with_context(|| format!("cannot build the kernel {}", kernel.name))?;
-        }
-    }
-    Ok(())
-}
-
-/// Lays the kernel and its few modules into a folder.
-fn unpack(folder: &Path, packages: &[PathBuf]) -> Result<()> {
-    let temporary = folder.with_extension("unpacked");
-    drop(fs::remove_dir_all(&temporary));
-    fs::create_dir_all(&temporary)?;
-    fs::create_dir_all(folder)?;
-    for package in packages {
-        // Both names of a module: newer kernels have them compressed.
-        let script = "dpkg-deb --fsys-tarfile \"$1\" | tar -x -C \"$2\" --wildcards \
-                      '*/vmlinu[xz]*' '*/net/ipv4/*_diag.ko*' 2>/dev/null; true";
-        let mut shell = Command::new("sh");
-        exec::run(shell.args(["-c", script, "sh"]).arg(package).arg(&temporary))?;
-    }
-    let mut kernel = None;
-    for path in walk(&temporary)? {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        if name.starts_with("vmlinu") {
-            kernel = Some(path);
-        } else if let Some((module, packed)) = name.split_once(".ko") {
-            let plain = folder.join(format!("{module}.ko"));
-            match packed {
-                "" => drop(fs::copy(&path, &plain)?),
-                ".xz" => fs::write(&plain, decompressed(&path)?)?,
-                other => println!("  {module} is packed as {other}, and left out"),
-            }
-        }
-    }
-    let kernel = kernel.context("there is no kernel in the package")?;
-    // Last: what is there is complete.
-    fs::rename(kernel, folder.join("vmlinuz"))?;
-    drop(fs::remove_dir_all(&temporary));
-    Ok(())
-}
-
-fn decompressed(path: &Path) -> Result<Vec<u8>> {
-    let output = Command::new("xz").args(["--decompress", "--stdout"]).arg(path).output()?;
-    if !output.status.success() {
-        bail!("{} cannot be decompressed", path.display());
-    }
-    Ok(output.stdout)
-}
-
-fn walk(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()? {
-                kind if kind.is_dir() => folders.push(entry.path()),
-                kind if kind.is_file() => files.push(entry.path()),
-                _ => {}
-            }
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //! router or a phone is what its kernel lacks.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::kernels::Source;
 use crate::{exec, install::Installer};
@@ -42,8 +43,8 @@ pub(super) fn build(
     let output = home.join(name);
     fs::create_dir_all(&output).context("cannot write to target/vm")?;
     let config = output.join("all.config");
-    fs::write(&config, configuration(&workspace.root().join("xtask/kernel"), source)?)
-        .context("cannot write to target/vm")?;
+    let wanted = configuration(&workspace.root().join("xtask/kernel"), source)?;
+    fs::write(&config, &wanted).context("cannot write to target/vm")?;
     let make = |target: &str| {
         let mut make = Command::new("make");
         make.arg("-C").arg(&tree).arg(format!("O={}", output.display()));
@@ -52,6 +53,10 @@ pub(super) fn build(
         exec::run(&mut make)
     };
     make("allnoconfig")?;
+    let settled = fs::read_to_string(output.join(".config")).context("there is no .config")?;
+    if let Some(line) = without_effect(&wanted, &settled) {
+        bail!("the kernel's own rules leave no effect to: {line}");
+    }
     make(source.image.0)?;
     fs::create_dir_all(folder).context("cannot write to target/vm")?;
     fs::copy(output.join(source.image.1), folder.join("vmlinuz")).context("there is no kernel")?;
@@ -65,6 +70,20 @@ fn configuration(folder: &Path, source: &Source) -> Result<String> {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
     source.configs.iter().map(read).collect()
+}
+
+/// The first line that is not so in the finished configuration: what it depends on may be off, or something
+/// else turns it on.
+fn without_effect<'a>(wanted: &'a str, settled: &str) -> Option<&'a str> {
+    let settled: BTreeSet<&str> = settled.lines().collect();
+    let is_off = |option: &str| {
+        let value = format!("{option}=");
+        !settled.iter().any(|line| line.starts_with(&value))
+    };
+    wanted.lines().find(|line| match line.strip_prefix("# ") {
+        Some(rest) => rest.strip_suffix(" is not set").is_some_and(|option| !is_off(option)),
+        None => !line.is_empty() && !settled.contains(line),
+    })
 }
 
 fn unpack(archive: &Path, home: &Path) -> Result<PathBuf> {
@@ -88,6 +107,16 @@ mod tests {
         vm::kernels::{KERNELS, Origin},
         workspace::Workspace,
     };
+
+    #[test]
+    fn an_option_that_is_not_taken_is_found() {
+        let settled = "CONFIG_NET=y\n# CONFIG_TUN is not set\nCONFIG_NETWORK=y\n";
+        let found = |wanted| without_effect(wanted, settled);
+        let kept = "# For all.\nCONFIG_NET=y\n\n# CONFIG_TUN is not set\n# CONFIG_NE is not set\n";
+        assert_eq!(found(kept), None);
+        assert_eq!(found("CONFIG_NET=y\nCONFIG_TUN=y\n"), Some("CONFIG_TUN=y"));
+        assert_eq!(found("# CONFIG_NET is not set"), Some("# CONFIG_NET is not set"));
+    }
 
     #[test]
     fn every_configuration_has_what_the_agent_needs_and_lacks_what_it_does_not() -> Result<()> {

@@ -17,10 +17,17 @@ pub(super) struct Verdict {
     pub(super) memory: Option<[u64; 3]>,
     /// Why there is no verdict at all.
     pub(super) lost: Option<String>,
+    /// Why it could not be booted: nothing is known of it then.
+    pub(super) absent: Option<String>,
     pub(super) took: Duration,
 }
 
 impl Verdict {
+    /// Of a machine that cannot be had.
+    pub(super) fn absent(machine: String, why: &str) -> Self {
+        Self { machine, absent: Some(why.to_owned()), ..Self::default() }
+    }
+
     /// Reads the lines that begin with `vm: ` on the console.
     pub(super) fn read(machine: String, lines: &[String], took: Duration) -> Self {
         let mut verdict = Self { machine, took, ..Self::default() };
@@ -49,11 +56,17 @@ impl Verdict {
 
     /// Whether everything that had to pass did.
     pub(super) fn is_ok(&self) -> bool {
-        self.lost.is_none() && self.failed.is_empty() && !self.passed.is_empty()
+        self.absent.is_none()
+            && self.lost.is_none()
+            && self.failed.is_empty()
+            && !self.passed.is_empty()
     }
 
     /// One line, and one for each case that failed.
     pub(super) fn text(&self) -> String {
+        if let Some(why) = &self.absent {
+            return format!("{:<7} {:<22} {}\n", "ABSENT", self.machine, why.replace('\n', " "));
+        }
         let word = if self.is_ok() { "ok" } else { "FAILED" };
         let skipped = match self.skipped.as_slice() {
             [] => String::new(),
@@ -108,6 +121,14 @@ mod tests {
         assert!(told.is_ok(), "{told:?}");
         assert_eq!((told.release.as_str(), told.memory), ("6.1.0", Some([1, 2, 3])));
         assert!(!read(&["verdict ok 0 passed, 0 failed"]).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_had_has_neither_passed_nor_failed() {
+        let absent = Verdict::absent("m".to_owned(), "no emulator");
+        assert!(!absent.is_ok());
+        let text = absent.text();
+        assert!(text.starts_with("ABSENT") && text.ends_with(" no emulator\n"), "{text}");
     }
 
     #[test]

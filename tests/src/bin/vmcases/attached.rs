@@ -1,7 +1,7 @@
 //! What is attached, and that nothing stays so.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use e2e::{Agent, eventually};
 use rustix::process::Signal;
@@ -18,6 +18,18 @@ const PRIVILEGES: i32 = 3;
 
 /// How long the kernel may take to free what nobody holds any more.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long an agent may have been running that has just been started, in seconds.
+const YOUNG: i64 = 600;
+
+/// The agent knows when it was started, for which it reads both of the kernel's clocks.
+pub(crate) fn clock(mode: Mode) {
+    let agent = rights::start(mode);
+    let started = agent.metrics().gauge("sortie_start_time_seconds", &[]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it was set").as_secs();
+    let age = i64::try_from(now).expect("63 bits") - started;
+    assert!((-1..YOUNG).contains(&age), "started {age} s ago, at {started}");
+}
 
 /// `sortie check` calls this kernel fit, and says what it lacks.
 pub(crate) fn check(mode: Mode) {

@@ -14,7 +14,9 @@ mod boot;
 mod foreign;
 mod loopback;
 mod memory;
+mod message;
 mod mode;
+mod named;
 mod packets;
 mod rights;
 mod traffic;
@@ -33,13 +35,16 @@ struct Case {
     run: fn(Mode),
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 13] = [
     Case { name: "check", oldest: (5, 10), run: attached::check },
+    Case { name: "clock", oldest: (5, 10), run: attached::clock },
     Case { name: "tcp", oldest: (5, 10), run: traffic::tcp },
     Case { name: "udp", oldest: (5, 10), run: traffic::udp },
     Case { name: "accepted", oldest: (5, 10), run: traffic::accepted },
     Case { name: "short-lived-tcp", oldest: (5, 10), run: traffic::short_lived_tcp },
     Case { name: "short-lived-udp", oldest: (5, 10), run: traffic::short_lived_udp },
+    Case { name: "procd-service", oldest: (5, 10), run: traffic::procd_service },
+    Case { name: "named", oldest: (5, 10), run: named::named },
     Case { name: "memory", oldest: (5, 10), run: memory::small },
     Case { name: "occupied", oldest: (5, 10), run: attached::occupied },
     Case { name: "locked-memory", oldest: (5, 10), run: attached::locked_memory },
@@ -64,6 +69,10 @@ fn main() -> ExitCode {
         ["case", name] => {
             let case = CASES.iter().find(|case| case.name == name).expect("a case of this name");
             (case.run)(mode);
+            ExitCode::SUCCESS
+        }
+        ["visit", what, host, to] => {
+            named::visit(what, host, to);
             ExitCode::SUCCESS
         }
         _ => {

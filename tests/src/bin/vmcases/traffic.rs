@@ -16,6 +16,9 @@ const BYTES: u64 = 100_001;
 /// Processes that live for a moment.
 const BLINKS: u64 = 300;
 
+/// As many as prove it where time is short.
+const FEW_BLINKS: u64 = 20;
+
 /// Bytes each of them sends.
 const BLINK_BYTES: u64 = 16;
 
@@ -55,8 +58,12 @@ impl Scene {
 /// Where packets are that are not where they should be.
 fn clues(metrics: &Metrics) -> String {
     let is_clue = |sample: &&Sample| {
-        let names =
-            [names::TRANSMIT_PACKETS, "sortie_over_packets_total", "sortie_processes_missed_total"];
+        let names = [
+            names::TRANSMIT_PACKETS,
+            names::RECEIVE_PACKETS,
+            "sortie_over_packets_total",
+            "sortie_processes_missed_total",
+        ];
         let is_loss = sample.name.contains("lost") || sample.name.contains("capped");
         sample.value != 0.0 && (names.contains(&sample.name.as_str()) || is_loss)
     };
@@ -188,7 +195,10 @@ pub(crate) fn accepted(mode: Mode) {
             let accepted = metrics.of(names::ACCEPTED, server.app(), Protocol::Tcp);
             let (sent, _) = metrics.volumes(server.app(), Protocol::Tcp);
             let (_, received) = metrics.volumes(client.app(), Protocol::Tcp);
-            let told = format!("{accepted} accepted, {sent} sent, {received} received");
+            let told = format!(
+                "{accepted} accepted, {sent} sent, {received} received\n{}",
+                clues(metrics)
+            );
             (accepted == 1 && sent.bytes > BYTES && received.bytes > BYTES)
                 .then_some(())
                 .ok_or(told)
@@ -226,4 +236,36 @@ fn short_lived(mode: Mode, protocol: Protocol, server: &str) {
     };
     scene.assert_exact(&format!("{BLINKS} processes with {with}"), &claim);
     println!("vm: fact recall-{with} {BLINKS} of {BLINKS}");
+}
+
+/// procd keeps each instance of a service in a cgroup of its own, `services/NAME/INSTANCE`, and names the
+/// instances by number, or as the configuration does. To the user it is one service.
+pub(crate) fn procd_service(mode: Mode) {
+    let scene = Scene::new(mode);
+    let app = App::new("service", "netwatch");
+    let instances = ["instance1", "cfg01411c"]
+        .map(|name| Cgroup::new(&format!("services/netwatch/{name}"), app.clone()));
+    let server = Cgroup::new("services/uhttpd/instance1", App::new("service", "uhttpd"));
+    let (_actor, many) = serve("tcp-discard --hold", Family::V4, &server);
+    let words = format!("tcp-discard --close-first --bytes {BYTES}");
+    let (_actor, once) = serve(&words, Family::V4, &server);
+    for (number, instance) in (1..).zip(&instances) {
+        start(&format!("tcp --to {once} --bytes {BYTES}"), instance).finish();
+        // What a script of the service starts is gone before anybody can look at it.
+        let words = format!("burst --blink /blink --with tcp --count {FEW_BLINKS} --to {many}");
+        start(&words, instance).finish();
+        let claim = Claim {
+            app: &app,
+            protocol: Protocol::Tcp,
+            connections: number * (1 + FEW_BLINKS),
+            accepted: 0,
+            truth: Box::new(|| {
+                let of = |server: SocketAddr| scene.packets.of_port(Protocol::Tcp, server.port());
+                let ((from, to), (more_from, more_to)) = (of(once), of(many));
+                (add(to, more_to), add(from, more_from))
+            }),
+            at_least: number * (BYTES + FEW_BLINKS * BLINK_BYTES),
+        };
+        scene.assert_exact(&format!("{number} instances of a service"), &claim);
+    }
 }
