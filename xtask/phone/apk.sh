@@ -5,7 +5,7 @@ set -e
 [ "$2" = sortie ]
 case $1 in
 	add)
-		cd /phone/alpine
+		cd /srv/recipe/sortie
 		# The words of busybox, with Debian's programs.
 		addgroup() { groupadd --system "${!#}"; }
 		adduser() { useradd --system --gid "${!#}" --no-create-home --shell /sbin/nologin "${!#}"; }

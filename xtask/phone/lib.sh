@@ -30,10 +30,12 @@ cases() {
 	local name started text failed=0
 	for name in "$@"; do
 		started=$SECONDS
+		rm -f /run/typed
 		if bash -euo pipefail "$0" "$name" >/run/case.log 2>&1; then
 			say "case $name ok $((SECONDS - started)) "
 		else
 			failed=$((failed + 1))
+			[ ! -e /run/typed ] || tail -n 15 /run/typed >>/run/case.log
 			text=$(tail -n 25 /run/case.log | tr -d '\r' | paste -s -d '\n' | sed ':a;N;$!ba;s/\n/ | /g')
 			say "case $name failed $((SECONDS - started)) $text"
 		fi
@@ -178,9 +180,10 @@ agrees() {
 # the other. A question of apt's is answered with yes. What the comment of a line says ends it is pressed.
 typed() {
 	local terminal line prompts=1
-	rm -f /run/keys /run/typed
+	rm -f /run/keys
 	mkfifo /run/keys
 	exec 4<>/run/keys
+	: >/run/typed
 	TERM=linux script --quiet --flush --command \
 		'stty columns 100 rows 30; exec login -f mobian' /run/typed <&4 >/dev/null &
 	terminal=$!
@@ -202,7 +205,6 @@ typed() {
 	printf 'exit\n' >&4
 	wait $terminal
 	exec 4>&-
-	tr -d '\r' </run/typed
 }
 
 # press KEYS CONDITION...

@@ -4,6 +4,8 @@
 . /phone/lib.sh
 
 openrc_is_complete() {
+	mkdir -p /srv/recipe
+	tar -xzf /phone/recipe.tar.gz -C /srv/recipe
 	cp /phone/apk.sh /usr/local/sbin/apk
 	cp /phone/localmount.initd /etc/init.d/localmount
 	cp /phone/courier.initd /etc/init.d/courier
@@ -79,7 +81,7 @@ is_removed() {
 	! pgrep -x sortie
 	nothing_attached
 	find / -xdev -name '*sortie*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/phone/*' \
-		! -path '/home/*' ! -path '/run/openrc/*' | grep . && fail 'that is left'
+		! -path '/home/*' ! -path '/srv/*' ! -path '/run/openrc/*' | grep . && fail 'that is left'
 	return 0
 }
 
