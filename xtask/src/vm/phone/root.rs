@@ -47,13 +47,14 @@ const PACKAGES: [&str; 19] = [
 
 /// What is left out of the packages: texts for people, and modules for hardware that is not there. The
 /// kernel gets no first file system of its own; this is one.
-const EXCLUDED: [&str; 6] = [
+const EXCLUDED: [&str; 7] = [
     "path-exclude=/usr/share/doc/*",
     "path-exclude=/usr/share/locale/*",
     "path-exclude=/usr/share/i18n/*",
     "path-exclude=/etc/kernel/postinst.d/initramfs-tools",
     "path-exclude=/lib/modules/*/kernel/[!n]*/*",
     "path-include=/lib/modules/*/kernel/drivers/net/veth.ko",
+    "path-include=/lib/modules/*/kernel/lib/libcrc32c.ko",
 ];
 
 /// The kernel, and the archive that it takes as its first file system.
@@ -116,11 +117,14 @@ fn convert(tar: &Path, files: &Files) -> Result<()> {
         let path = path.trim_start_matches("./").trim_end_matches('/').to_owned();
         let header = entry.header();
         let (mode, owner) = (header.mode()?, (number(header.uid()?)?, number(header.gid()?)?));
-        let device = (header.device_major()?.unwrap_or(0), header.device_minor()?.unwrap_or(0));
-        let (kind, mut content) = (header.entry_type(), Vec::new());
+        let (kind, mut content, mut device) = (header.entry_type(), Vec::new(), (0, 0));
         let kind = match kind {
             EntryType::Directory => 0o040_000,
-            EntryType::Char => 0o020_000,
+            EntryType::Char => {
+                let (major, minor) = (header.device_major()?, header.device_minor()?);
+                device = (major.unwrap_or_default(), minor.unwrap_or_default());
+                0o020_000
+            }
             EntryType::Regular => {
                 entry.read_to_end(&mut content)?;
                 0o100_000
