@@ -177,7 +177,7 @@ agrees() {
 }
 
 # Runs a block of the README as the phone's user types it: at a terminal, after a login, one line after
-# the other. A question of apt's is answered with yes. What the comment of a line says ends it is pressed.
+# the other. What the comment of a line says ends it is pressed, and a question is answered with yes.
 typed() {
 	local terminal line prompts=1
 	rm -f /run/keys
@@ -194,10 +194,7 @@ typed() {
 		case $line in
 			*' q ends it'*) press q shows_table ;;
 			*' Ctrl-C ends it'*) press '\003' is_answering ;;
-			*apt*)
-				within 120 asked_or_prompted $prompts
-				prompted $prompts || printf 'y\n' >&4
-				;;
+			*) press 'y\n' is_asked ;;
 		esac
 		within 120 prompted $prompts
 		same "the end of $line" "$(prompt | tail -n 1)" 'ended: 0'
@@ -207,13 +204,15 @@ typed() {
 	exec 4>&-
 }
 
-# press KEYS CONDITION...
+# press KEYS CONDITION: presses keys when it is time, unless the command ends before.
 press() {
-	local keys=$1
-	shift
-	within 120 "$@"
+	within 120 holds_or_ended "$2"
 	# shellcheck disable=SC2059
-	printf "$keys" >&4
+	prompted $prompts || printf "$1" >&4
+}
+
+holds_or_ended() {
+	"$1" || prompted $prompts
 }
 
 # What the shell says when it is ready for the next line: how the last one ended.
@@ -225,8 +224,8 @@ prompted() {
 	[ "$(prompt | wc -l)" -ge "$1" ]
 }
 
-asked_or_prompted() {
-	prompted "$1" || grep -qF '[Y/n]' /run/typed
+is_asked() {
+	tail -n 1 /run/typed | grep -qF '[Y/n]'
 }
 
 shows_table() {

@@ -59,6 +59,7 @@ restarts() {
 comes_back() {
 	local before
 	before=$(pid_of_agent)
+	attached >/dev/null || fail 'nothing is attached'
 	kill -KILL "$before"
 	within 20 nothing_attached
 	within 120 is_answering

@@ -159,3 +159,49 @@ fn convert(tar: &Path, files: &Files) -> Result<()> {
 fn number(id: u64) -> Result<u32> {
     u32::try_from(id).context("a number too large for the format")
 }
+
+#[cfg(test)]
+mod tests {
+    use tar::{Builder, Header};
+
+    use super::*;
+    use crate::places::fake::Machine;
+
+    fn add(builder: &mut Builder<File>, kind: EntryType, path: &str, link: &str) -> Result<()> {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o640);
+        header.set_uid(7);
+        header.set_gid(8);
+        let content = if kind == EntryType::Regular { path } else { "" };
+        header.set_size(u64::try_from(content.len())?);
+        if !link.is_empty() {
+            header.set_link_name(link)?;
+        }
+        Ok(builder.append_data(&mut header, path, content.as_bytes())?)
+    }
+
+    #[test]
+    fn a_system_is_packed_with_owners_and_links_and_without_its_kernel() -> Result<()> {
+        let machine = Machine::new("phone")?;
+        let mut builder = Builder::new(File::create(machine.at("tar"))?);
+        add(&mut builder, EntryType::Directory, "./etc/", "")?;
+        add(&mut builder, EntryType::Regular, "./boot/vmlinuz-6", "")?;
+        add(&mut builder, EntryType::Regular, "./etc/one", "")?;
+        add(&mut builder, EntryType::Link, "./etc/two", "./etc/one")?;
+        add(&mut builder, EntryType::Symlink, "./three", "etc/one")?;
+        builder.finish()?;
+        let files = Files { kernel: machine.at("kernel"), root: machine.at("root") };
+        convert(&machine.at("tar"), &files)?;
+        assert_eq!(fs::read_to_string(&files.kernel)?, "./boot/vmlinuz-6");
+        let text = String::from_utf8_lossy(&fs::read(&files.root)?).into_owned();
+        // Mode, user and group, as cpio(5) has them, behind the number.
+        for begin in ["000041a00000000700000008", "000081a00000000700000008", "0000a1a0"] {
+            assert!(text.contains(begin), "{begin}: {text:?}");
+        }
+        assert_eq!(text.matches("/etc/one").count(), 2, "{text:?}");
+        assert!(text.contains("etc/two") && text.contains("three"), "{text:?}");
+        assert!(!text.contains("vmlinuz"), "{text:?}");
+        Ok(())
+    }
+}
