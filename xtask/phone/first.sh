@@ -7,7 +7,8 @@ mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts
 mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=755 tmpfs /run
-# Newer ones do that by themselves.
+# Debian's OpenRC is 0.45. Newer ones use cgroup2 alone, and name the cgroups of services so.
+sed -i 's|{cgroup_path}/${RC_SVCNAME}|{cgroup_path}/openrc.${RC_SVCNAME}|' /lib/rc/sh/rc-cgroup.sh
 printf "rc_cgroup_mode=\"unified\"\n" >>/etc/rc.conf
 ip link set lo up
 exec /sbin/openrc-init

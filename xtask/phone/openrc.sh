@@ -29,7 +29,7 @@ installs() {
 
 runs_as_said() {
 	say "fact agent uid $(status Uid | cut -f1) capabilities $(status CapEff)"
-	cat "/proc/$(pid_of_agent)/cgroup"
+	same 'the cgroup' "$(cut -d : -f 3 "/proc/$(pid_of_agent)/cgroup")" /openrc.sortie
 	same 'the parent' "$(ps --no-headers -o comm -p "$(status PPid)")" supervise-daemo
 	same 'the priority' "$(ps --no-headers -o nice -p "$(pid_of_agent)" | tr -d ' ')" 19
 	grep 'Max locked memory .*unlimited' "/proc/$(pid_of_agent)/limits"
@@ -42,7 +42,7 @@ counts() {
 	within 60 agrees courier example.org service
 	within 60 agrees wget example.net login
 	sortie apps --json | jq --exit-status \
-		'[.apps[] | select(.id == "courier" and .rung == "service")] | length == 1'
+		'[.apps[] | select(.id == "courier" and .kind == "service")] | length == 1'
 }
 
 restarts() {
