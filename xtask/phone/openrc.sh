@@ -38,7 +38,10 @@ runs_as_said() {
 # What a service and a login fetch is told by app, name and byte.
 counts() {
 	rc-service courier start
+	# A login is in the cgroup of no service.
+	echo $BASHPID >/sys/fs/cgroup/cgroup.procs
 	su - mobian -c 'wget --quiet --output-document=/dev/null http://login.example.net/file'
+	sortie apps --json | jq --compact-output '[.apps[] | {id, kind, rung, to: [.destinations[].name]}]'
 	within 60 agrees courier example.org service
 	within 60 agrees wget example.net login
 	sortie apps --json | jq --exit-status \
