@@ -155,7 +155,7 @@ complains_of_nothing() {
 	return 0
 }
 
-# The README's command takes it away, with settings, memory, user and programs.
+# The README's command takes it away, with settings, memory and programs. The user stays.
 is_removed() {
 	typed debian-3
 	! dpkg -s sortie 2>/dev/null

@@ -84,10 +84,11 @@ impl Options {
     }
 }
 
-/// The programs that emulate machines, with the packages of Debian's that bring them.
+/// The programs that make and emulate machines, with the packages of Debian's that bring them.
 pub(crate) fn programs() -> BTreeSet<(&'static str, &'static str)> {
     let all = matrix();
-    all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok()).collect()
+    let emulators = all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok());
+    emulators.chain([phone::MAKER]).collect()
 }
 
 /// Gets what the machines need from elsewhere; nothing is built here.

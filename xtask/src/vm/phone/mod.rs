@@ -62,6 +62,9 @@ const FILES: [(&str, &str); 8] = [
 /// The unit that runs the cases.
 const UNIT: &str = source!("cases.service").1;
 
+/// The program that makes their file system, and the package that brings it.
+pub(super) const MAKER: (&str, &str) = ("mmdebstrap", "mmdebstrap");
+
 /// The phones of a name: one, or both.
 pub(super) fn named(name: &str) -> Vec<Phone> {
     PHONES.into_iter().filter(|phone| name == "phone" || phone.name == name).collect()

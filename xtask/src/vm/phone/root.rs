@@ -85,7 +85,7 @@ pub(super) fn get(installer: &mut Installer<'_>) -> Result<Files> {
         return Ok(files);
     }
     println!("  making a small Debian");
-    installer.programs(&[("mmdebstrap", "mmdebstrap")])?;
+    installer.programs(&[super::MAKER])?;
     let places = installer.places();
     let folder = files.root.parent().context("it lies in a folder")?;
     fs::create_dir_all(folder).context("cannot write to target/vm")?;
