@@ -200,7 +200,7 @@ fn for_other_kernels(places: &Places) -> Vec<Row> {
     let row = |(program, package): (&'static str, &str)| {
         let command = || Step::Apt(vec![package.to_owned()]).describe(&root);
         places.program(program).map_or_else(
-            || Row::missing(program, "it emulates machines", vec![command()]),
+            || Row::missing(program, "emulated machines take it", vec![command()]),
             |path| Row::found(program, path.display().to_string()),
         )
     };

@@ -122,26 +122,31 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         report.skip("tests of the live kernel", "--no-e2e");
     }
-    other_kernels(options, &places, &mut report)?;
+    machines("other kernels", &vm::Options::fast(), options, &places, &mut report)?;
+    machines("a phone", &vm::Options::phones(), options, &places, &mut report)?;
     report.print();
     println!("\nAll of it passed.");
     Ok(())
 }
 
-/// Two kernels of another age and architecture, in emulated machines.
-fn other_kernels(options: &Options, places: &Places, report: &mut Report) -> Result<()> {
-    const NAME: &str = "other kernels";
+/// Emulated machines: two kernels of another age and architecture; a phone.
+fn machines(
+    name: &str,
+    which: &vm::Options,
+    options: &Options,
+    places: &Places,
+    report: &mut Report,
+) -> Result<()> {
     if !options.e2e || options.filter.is_some() {
-        report.skip(NAME, "only without --no-e2e and a filter");
+        report.skip(name, "only without --no-e2e and a filter");
     } else if places.program("apt-get").is_none() {
-        report.skip(NAME, "they come from Debian, and there is no apt-get here");
+        report.skip(name, "they come from Debian, and there is no apt-get here");
     } else {
-        let options = vm::Options::fast();
         // Kernels, emulators and a linker come from three places beside this machine. Where one of them
-        // cannot be had, that is said, and is no fault of the kernels.
-        match vm::prepare(&options) {
-            Ok(()) => report.step(NAME, || vm::run(&options))?,
-            Err(error) => report.skip(NAME, &format!("{error:#}")),
+        // cannot be had, that is said, and is no fault of the machines.
+        match vm::prepare(which) {
+            Ok(()) => report.step(name, || vm::run(which))?,
+            Err(error) => report.skip(name, &format!("{error:#}")),
         }
     }
     Ok(())

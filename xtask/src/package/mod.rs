@@ -11,7 +11,7 @@ mod ipk;
 mod sources;
 mod tree;
 
-use std::{env, fs, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
@@ -105,8 +105,17 @@ impl Release {
     }
 }
 
-/// Builds the agent and packs it.
+/// Builds the agent and packs it, and says where.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    pack(options).map(drop)
+}
+
+/// Builds the agent, packs it and gives the file.
+pub(crate) fn file(target: &Target, format: &str) -> Result<PathBuf> {
+    pack(&Options { target: *target, format: named(format)?, arch: None })
+}
+
+fn pack(options: &Options) -> Result<PathBuf> {
     let workspace = Workspace::find()?;
     let target = &options.target;
     cross::build(&[*target])?;
@@ -123,7 +132,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let path = path.with_file_name(name);
     fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
     println!("  {} ({} bytes)", workspace.short(&path).display(), bytes.len());
-    Ok(())
+    Ok(path)
 }
 
 /// Bytes in hexadecimal.

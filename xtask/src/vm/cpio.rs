@@ -13,32 +13,48 @@ pub(super) struct Archive {
 impl Archive {
     /// Adds a folder.
     pub(super) fn folder(&mut self, path: &str) -> Result<()> {
-        self.entry(path, 0o040_755, (0, 0), &[])
+        self.node(path, 0o040_755, (0, 0), (0, 0), &[])
     }
 
     /// Adds a program.
     pub(super) fn program(&mut self, path: &str, content: &[u8]) -> Result<()> {
-        self.entry(path, 0o100_755, (0, 0), content)
+        self.node(path, 0o100_755, (0, 0), (0, 0), content)
     }
 
     /// Adds a character device.
     pub(super) fn device(&mut self, path: &str, number: (u32, u32)) -> Result<()> {
-        self.entry(path, 0o020_600, number, &[])
+        self.node(path, 0o020_600, (0, 0), number, &[])
     }
 
     /// The archive, ended.
     pub(super) fn finish(mut self) -> Result<Vec<u8>> {
-        self.entry("TRAILER!!!", 0, (0, 0), &[])?;
+        self.node("TRAILER!!!", 0, (0, 0), (0, 0), &[])?;
         Ok(self.bytes)
     }
 
-    fn entry(&mut self, path: &str, mode: u32, device: (u32, u32), content: &[u8]) -> Result<()> {
+    /// The bytes so far, to be written before the next ones are added.
+    pub(super) fn drain(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Adds anything: kind and permissions as in `st_mode`, user and group, the number of a device, and
+    /// what is in it, or where a link leads.
+    pub(super) fn node(
+        &mut self,
+        path: &str,
+        mode: u32,
+        owner: (u32, u32),
+        device: (u32, u32),
+        content: &[u8],
+    ) -> Result<()> {
         let size = u32::try_from(content.len()).context("a file too large for the format")?;
         let name = u32::try_from(path.len() + 1).context("a path too long for the format")?;
         self.entries += 1;
         // Number, mode, user, group, links, time, size, device of the file, device of the node, length
         // of the name with its zero byte, checksum.
-        let fields = [self.entries, mode, 0, 0, 1, 0, size, 0, 0, device.0, device.1, name, 0];
+        let (user, group) = owner;
+        let (major, minor) = device;
+        let fields = [self.entries, mode, user, group, 1, 0, size, 0, 0, major, minor, name, 0];
         self.bytes.extend_from_slice(b"070701");
         for field in fields {
             self.bytes.extend_from_slice(format!("{field:08x}").as_bytes());

@@ -41,14 +41,7 @@ impl Mirror {
             fs::create_dir_all(mirror.folder.join(folder)).context("cannot write to target/vm")?;
         }
         fs::write(mirror.folder.join("status"), "").context("cannot write to target/vm")?;
-        let format = "$(ORIGIN) $(REPO_URI)";
-        let own = exec::output(Command::new(&mirror.get).args([
-            "indextargets",
-            "--format",
-            format,
-            "Created-By: Packages",
-        ]))?;
-        let uri = debian(&own).context("this machine has no source of Debian's packages")?;
+        let uri = own(&mirror.get)?;
         fs::write(mirror.folder.join("sources.list"), sources(&uri, &places.root.join(KEYRING)))
             .context("cannot write to target/vm")?;
         mirror.update();
@@ -129,6 +122,20 @@ impl Mirror {
         command.args(options.iter().flat_map(|option| ["-o", option]));
         command
     }
+}
+
+/// A line for sources.list(5): a suite, from where the machine's own packages come.
+pub(super) fn line(places: &Places, suite: &str) -> Result<String> {
+    let get = places.program("apt-get").context("there is no apt-get here")?;
+    let keyring = places.root.join(KEYRING);
+    Ok(format!("deb [signed-by={}] {} {suite} main", keyring.display(), own(&get)?))
+}
+
+fn own(get: &Path) -> Result<String> {
+    let format = "$(ORIGIN) $(REPO_URI)";
+    let targets = ["indextargets", "--format", format, "Created-By: Packages"];
+    let own = exec::output(Command::new(get).args(targets))?;
+    debian(&own).context("this machine has no source of Debian's packages")
 }
 
 /// Where the machine's own packages of Debian come from, security updates aside.

@@ -7,6 +7,7 @@ mod cpio;
 mod kernels;
 mod mirror;
 mod page;
+mod phone;
 mod qemu;
 mod source;
 mod supply;
@@ -23,6 +24,7 @@ use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use kernels::{Machine, fast, matrix, named};
+use phone::Phone;
 use verdict::Verdict;
 
 use crate::{
@@ -37,9 +39,10 @@ use crate::{
 const MODULES: [&str; 3] = ["inet_diag", "tcp_diag", "udp_diag"];
 
 /// Which machines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     machines: Vec<Machine>,
+    phones: Vec<Phone>,
     list: bool,
     write: bool,
 }
@@ -47,31 +50,44 @@ pub(crate) struct Options {
 impl Options {
     /// Those that belong to the normal test command.
     pub(crate) fn fast() -> Self {
-        Self { machines: fast(), list: false, write: false }
+        Self { machines: fast(), ..Self::default() }
+    }
+
+    /// The phones, with either init system.
+    pub(crate) fn phones() -> Self {
+        Self { phones: phone::PHONES.to_vec(), ..Self::default() }
     }
 
     pub(crate) fn parse(arguments: &mut Parser) -> Result<Self> {
-        let mut options = Self { machines: Vec::new(), list: false, write: false };
+        let mut options = Self::default();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("list") => options.list = true,
                 Arg::Long("write") => options.write = true,
                 Arg::Long("fast") => options.machines.extend(fast()),
-                Arg::Value(name) => options.machines.extend(named(&name.string()?)?),
+                Arg::Value(name) => {
+                    let name = name.string()?;
+                    match phone::named(&name) {
+                        phones if phones.is_empty() => options.machines.extend(named(&name)?),
+                        phones => options.phones.extend(phones),
+                    }
+                }
                 other => return Err(other.unexpected().into()),
             }
         }
-        if options.machines.is_empty() {
+        if options.machines.is_empty() && options.phones.is_empty() {
             options.machines = matrix();
+            options.phones = phone::PHONES.to_vec();
         }
         Ok(options)
     }
 }
 
-/// The programs that emulate machines, with the packages of Debian's that bring them.
+/// The programs that make and emulate machines, with the packages of Debian's that bring them.
 pub(crate) fn programs() -> BTreeSet<(&'static str, &'static str)> {
     let all = matrix();
-    all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok()).collect()
+    let emulators = all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok());
+    emulators.chain([phone::MAKER]).collect()
 }
 
 /// Gets what the machines need from elsewhere; nothing is built here.
@@ -79,6 +95,9 @@ pub(crate) fn prepare(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
+    if !options.phones.is_empty() {
+        phone::prepare(&mut installer)?;
+    }
     match supply::get(&mut installer, &options.machines)?.into_iter().next() {
         Some((kernel, why)) => bail!("{kernel}: {why}"),
         None => Ok(()),
@@ -88,10 +107,12 @@ pub(crate) fn prepare(options: &Options) -> Result<()> {
 /// Boots the machines one after the other, and says how each did.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
-        let names: Vec<String> = options.machines.iter().map(Machine::name).collect();
+        let mut names: Vec<String> = options.machines.iter().map(Machine::name).collect();
+        names.extend(options.phones.iter().map(|phone| phone.name.to_owned()));
         return exec::show(&format!("{}\n", names.join("\n")));
     }
-    let verdicts = verdicts(&options.machines)?;
+    let mut verdicts = verdicts(&options.machines)?;
+    verdicts.extend(on_phones(&options.phones)?);
     let absent = verdicts.iter().filter(|verdict| verdict.absent.is_some()).count();
     let failed = verdicts.iter().filter(|verdict| !verdict.is_ok()).count() - absent;
     let text: String = verdicts.iter().map(Verdict::text).collect();
@@ -109,6 +130,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("{absent} of {} machines cannot be had; none of the others failed", verdicts.len());
     }
     Ok(())
+}
+
+fn on_phones(phones: &[Phone]) -> Result<Vec<Verdict>> {
+    let workspace = Workspace::find()?;
+    let places = Places::of_this_machine();
+    phone::verdicts(&mut Installer::new(&places, &workspace), phones)
 }
 
 /// Gets and builds what the machines need, and boots those that can be had.
@@ -212,6 +239,8 @@ mod tests {
         assert_eq!(machines(&[]), Some(matrix().len()));
         assert_eq!(machines(&["--fast"]), Some(2));
         assert_eq!(machines(&["x86_64-6.1", "mipsel"]), Some(2));
+        assert_eq!(machines(&["phone"]), Some(0));
+        assert_eq!(parse(&[]).map(|options| options.phones.len()), Some(2));
         assert_eq!(parse(&["x86_64-2.4"]), None);
         assert_eq!(parse(&["--slow"]), None);
     }

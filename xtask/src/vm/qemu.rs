@@ -71,19 +71,32 @@ pub(super) fn program(arch: &str) -> Result<(&'static str, &'static str)> {
     board(arch).map(|board| (board.program, board.package))
 }
 
-/// Boots a machine and gives what the cases said, line by line, in the order in which they said it.
-/// Everything on the console goes to `log`.
+/// [`start`]s a machine of the matrix.
 pub(super) fn boot(
     machine: &Machine,
     kernel: &Path,
     initrd: &Path,
     log: &Path,
 ) -> Result<Vec<String>> {
-    let board = board(machine.kernel.arch)?;
+    let append = format!("sortie.mode={}", machine.mode);
+    start(machine.kernel.arch, machine.memory(), &append, kernel, initrd, log)
+}
+
+/// Boots a machine with so many MiB, and gives what the cases said, line by line, in the order in which
+/// they said it. `append` goes to the kernel's command line, and everything on the console to `log`.
+pub(super) fn start(
+    arch: &str,
+    memory: u32,
+    append: &str,
+    kernel: &Path,
+    initrd: &Path,
+    log: &Path,
+) -> Result<Vec<String>> {
+    let board = board(arch)?;
     let mut command = Command::new(board.program);
     command.args(board.options);
     // Unmodified kernels do not run under every KVM; emulation does everywhere.
-    command.args(["-accel", "tcg", "-smp", "1", "-m", &machine.memory().to_string()]);
+    command.args(["-accel", "tcg", "-smp", "1", "-m", &memory.to_string()]);
     command.args([
         "-nodefaults",
         "-no-reboot",
@@ -95,7 +108,7 @@ pub(super) fn boot(
         "none",
     ]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
-    let append = format!("console={} quiet panic=-1 sortie.mode={}", board.console, machine.mode);
+    let append = format!("console={} quiet panic=-1 {append}", board.console);
     command.args(["-append", &append]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running(command.spawn().with_context(|| {
