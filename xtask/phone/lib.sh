@@ -86,13 +86,28 @@ cgroup2() {
 	sed -n 's/^cgroup2 \([^ ]*\) .*/\1/p;s/^[^ ]* \([^ ]*\) cgroup2 .*/\1/p' /proc/mounts | head -n 1
 }
 
-# The five capabilities of capabilities(7), by their numbers in <linux/capability.h>.
-five_capabilities() {
+# capabilities NUMBER...: a set of them (<linux/capability.h>) as /proc/PID/status shows it.
+capabilities() {
 	local number mask=0
-	for number in 2 12 19 38 39; do
+	for number in "$@"; do
 		mask=$((mask | 1 << number))
 	done
 	printf '%016x\n' "$mask"
+}
+
+# What the agent may do once it watches: CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_BPF.
+has_three_capabilities() {
+	local set user
+	user=$(id -u sortie)
+	[ "$user" -gt 0 ] || fail 'it is root'
+	same 'the user' "$(status Uid)" "$user	$user	$user	$user"
+	for set in CapEff CapPrm; do
+		same "$set" "$(status $set)" "$(capabilities 2 19 39)"
+	done
+	for set in CapInh CapAmb; do
+		same "$set" "$(status $set)" "$(capabilities)"
+	done
+	same 'no new privileges' "$(status NoNewPrivs)" 1
 }
 
 # Its name, its user, and the modules of the kernel.

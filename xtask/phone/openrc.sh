@@ -28,7 +28,9 @@ installs() {
 }
 
 runs_as_said() {
-	say "fact agent uid $(status Uid | cut -f1) capabilities $(status CapEff)"
+	has_three_capabilities
+	# Root started it, and it gave the rest up for good.
+	same 'CapBnd' "$(status CapBnd)" "$(capabilities 2 19 39)"
 	same 'the cgroup' "$(cut -d : -f 3 "/proc/$(pid_of_agent)/cgroup")" /openrc.sortie
 	same 'the parent' "$(ps --no-headers -o comm -p "$(status PPid)")" supervise-daemo
 	same 'the priority' "$(ps --no-headers -o nice -p "$(pid_of_agent)" | tr -d ' ')" 19
