@@ -15,6 +15,11 @@ same() {
 	[ "$2" = "$3" ] || fail "$1: $2 instead of $3"
 }
 
+# never COMMAND...: must fail. After a bare `!` bash would go on either way.
+never() {
+	! "$@" || fail "this went well: $*"
+}
+
 # within SECONDS COMMAND...: waits until the command succeeds.
 within() {
 	local deadline=$((SECONDS + $1))
@@ -240,7 +245,7 @@ prompted() {
 }
 
 is_asked() {
-	tail -n 1 /run/typed | grep -qF '[Y/n]'
+	tail -n 1 /run/typed | grep -F '[Y/n]'
 }
 
 shows_table() {

@@ -13,17 +13,13 @@ openrc_is_complete() {
 	rc-update --update
 }
 
-is_answering_no_more() {
-	! is_answering
-}
-
 # The README's commands bring a service that runs.
 installs() {
 	openrc --version
 	typed alpine-1
 	within 60 is_answering
 	rc-service sortie status
-	rc-update show default | grep -q sortie || fail 'it is not started with the phone'
+	rc-update show default | grep sortie || fail 'it is not started with the phone'
 	grep -q 'TOP DESTINATIONS' /run/typed || fail 'top showed no table'
 }
 
@@ -57,7 +53,7 @@ restarts() {
 	within 60 is_answering
 	[ "$(pid_of_agent)" != "$before" ]
 	rc-service sortie status
-	sortie app wget | grep -q example.net || fail 'it has forgotten'
+	sortie app wget | grep example.net || fail 'it has forgotten'
 }
 
 # Killed, it leaves nothing in the kernel, and OpenRC starts it again.
@@ -74,17 +70,17 @@ comes_back() {
 
 stops() {
 	rc-service sortie stop
-	! pgrep -x sortie
-	! pgrep supervise-daemo
+	never pgrep -x sortie
+	never pgrep supervise-daemo
 	nothing_attached
-	! rc-service sortie status
+	never rc-service sortie status
 	rc-service sortie start
 	within 60 is_answering
 }
 
 is_removed() {
 	typed alpine-2
-	! pgrep -x sortie
+	never pgrep -x sortie
 	nothing_attached
 	find / -xdev -name '*sortie*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/phone/*' \
 		! -path '/home/*' ! -path '/srv/*' ! -path '/run/openrc/*' | grep . && fail 'that is left'
