@@ -15,9 +15,8 @@ use super::bpf;
 use super::cgroups::{self, Mounts};
 use super::hooks::{HOOKS, Hook};
 use super::loader::{self, LoadError, Order};
-use super::tables::{
-    CounterTable, OwnerTable, ProcessTable, SettingsTable, StatsTable, possible_cpus,
-};
+use super::owners::OwnerTable;
+use super::tables::{CounterTable, ProcessTable, SettingsTable, StatsTable, possible_cpus};
 
 /// The oldest kernel with all helpers the programs call, as (major, minor).
 pub const KERNEL_MIN: (u32, u32) = (5, 10);
@@ -129,7 +128,7 @@ pub fn attach(order: &Order, root: Option<&Path>) -> Result<Attached, AttachErro
         processes: ProcessTable::new(take("PROCESSES")?),
         ring: Some(ring(take("EVENTS")?)?),
         samples: Some(ring(take("SAMPLES")?)?),
-        owners: OwnerTable::new(take("OWNER")?),
+        owners: OwnerTable::new(take("OWNER")?, take("BOUND")?),
         root,
         cpus,
         links,

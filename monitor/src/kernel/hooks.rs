@@ -78,11 +78,12 @@ pub const HOOKS: [Hook; 8] = [
 ];
 
 /// The maps the agent reads or writes, by their name in the object.
-pub const MAPS: [&str; 11] = [
+pub const MAPS: [&str; 12] = [
     "LIVE",
     "SETTLED",
     "SETTINGS",
     "OWNER",
+    "BOUND",
     "FLOWS",
     "DATAGRAMS",
     "OVER",

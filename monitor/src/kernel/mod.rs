@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod interfaces;
 pub mod loader;
 mod netlink;
+pub mod owners;
 pub mod process;
 pub mod sock_diag;
 pub mod tables;

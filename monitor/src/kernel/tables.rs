@@ -1,13 +1,13 @@
 //! The kernel's maps, as the agent reads and trims them.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use monitor_ebpf::maps::SETTLED_MAX;
 use monitor_ebpf::records::over_cause;
 use monitor_ebpf::{
-    DatagramKey, DatagramPeer, FlowRecord, OverRecord, Owner, SettingsRecord, SettledKey,
-    SettledRecord, StatsRecord,
+    DatagramKey, DatagramPeer, FlowRecord, OverRecord, SettingsRecord, SettledKey, SettledRecord,
+    StatsRecord,
 };
 
 use super::bpf::{self, Batch, Layout};
@@ -281,30 +281,6 @@ impl SettingsTable {
 /// Where the kernel has no membarrier(2) (`CONFIG_MEMBARRIER`).
 pub fn wait_for_programs() -> io::Result<()> {
     bpf::wait_for_rcu()
-}
-
-/// `OWNER`: who bound a socket.
-#[derive(Debug)]
-pub struct OwnerTable {
-    map: OwnedFd,
-}
-
-impl OwnerTable {
-    /// The map behind a descriptor.
-    pub fn new(map: OwnedFd) -> Self {
-        Self { map }
-    }
-
-    /// Makes somebody the owner of a socket, and of whatever it accepts from now on.
-    ///
-    /// # Errors
-    ///
-    /// What bpf(2) says.
-    pub fn set(&self, socket: BorrowedFd<'_>, owner: &Owner) -> io::Result<()> {
-        let layout = Layout { key: size_of::<i32>(), value: Owner::SIZE };
-        let key = socket.as_raw_fd().to_ne_bytes();
-        bpf::update(self.map.as_fd(), layout, &key, &owner.bytes())
-    }
 }
 
 /// `PROCESSES`: whom the programs have announced.
