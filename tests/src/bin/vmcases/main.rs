@@ -35,12 +35,13 @@ struct Case {
     run: fn(Mode),
 }
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 14] = [
     Case { name: "check", oldest: (5, 10), run: attached::check },
     Case { name: "clock", oldest: (5, 10), run: attached::clock },
     Case { name: "tcp", oldest: (5, 10), run: traffic::tcp },
     Case { name: "udp", oldest: (5, 10), run: traffic::udp },
     Case { name: "accepted", oldest: (5, 10), run: traffic::accepted },
+    Case { name: "older-listener", oldest: (5, 10), run: traffic::older_listener },
     Case { name: "short-lived-tcp", oldest: (5, 10), run: traffic::short_lived_tcp },
     Case { name: "short-lived-udp", oldest: (5, 10), run: traffic::short_lived_udp },
     Case { name: "procd-service", oldest: (5, 10), run: traffic::procd_service },

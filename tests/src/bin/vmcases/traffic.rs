@@ -206,6 +206,23 @@ pub(crate) fn accepted(mode: Mode) {
     }
 }
 
+/// So do those that are accepted by a socket which is older than the agent, and gone before anybody looks.
+pub(crate) fn older_listener(mode: Mode) {
+    let (client, server) = (Cgroup::service(), Cgroup::service());
+    let (_actor, to) = serve("tcp-discard --hold", Family::V4, &server);
+    let scene = Scene::new(mode);
+    let words = format!("burst --blink /blink --with tcp --count {FEW_BLINKS} --to {to}");
+    start(&words, &client).finish();
+    scene.agent.until("what an older listener accepted", |metrics| {
+        let accepted = metrics.of(names::ACCEPTED, server.app(), Protocol::Tcp);
+        let (_, received) = metrics.volumes(server.app(), Protocol::Tcp);
+        let told = format!("{accepted} accepted, {received} received\n{}", clues(metrics));
+        (accepted == FEW_BLINKS && received.bytes > FEW_BLINKS * BLINK_BYTES)
+            .then_some(())
+            .ok_or(told)
+    });
+}
+
 pub(crate) fn short_lived_tcp(mode: Mode) {
     short_lived(mode, Protocol::Tcp, "tcp-discard --hold");
 }
