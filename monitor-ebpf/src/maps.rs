@@ -45,7 +45,7 @@ pub const SETTLED_MAX: u32 = 1_024;
 pub const PROCESSES_MAX: u32 = 1_024;
 
 /// Capacity of `BOUND`, in local addresses with their ports.
-pub const BOUND_MAX: u32 = 256;
+pub const BOUND_MAX: u32 = 128;
 
 /// Size of the ring buffer of events in bytes: a power of two and a multiple of the page size.
 pub const EVENTS_BYTES: u32 = 32 * 1024;

@@ -99,6 +99,7 @@ pub(crate) fn nothing_left(mode: Mode) {
     let interpreted: Vec<&String> =
         during.iter().filter(|text| text.ends_with("interpreted")).collect();
     println!("vm: fact programs {}, of which {} are interpreted", during.len(), interpreted.len());
+    during.iter().for_each(|text| println!("vm: fact program {text}"));
     let compiler = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap_or_default();
     assert!(compiler.trim() != "1" || interpreted.is_empty(), "not compiled: {interpreted:?}");
     agent.end(Signal::TERM);
@@ -113,7 +114,11 @@ fn programs() -> Vec<String> {
         .map(|info| {
             let info = info.expect("root may look at programs");
             let how = if info.size_jitted() == 0 { "interpreted" } else { "compiled" };
-            format!("{} {} {how}", info.id(), info.name_as_str().unwrap_or_default())
+            let verified = match info.verified_instruction_count() {
+                Some(count) => format!("{count} instructions verified, "),
+                None => String::new(),
+            };
+            format!("{} {}: {verified}{how}", info.id(), info.name_as_str().unwrap_or_default())
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! What the agent takes.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use crate::mode::Mode;
@@ -30,14 +31,17 @@ pub(crate) fn small(mode: Mode) {
     assert!(0 < maps && maps <= MAPS_BYTES_MAX, "the maps take {maps} bytes");
 }
 
-/// What the kernel has charged for all maps of a process (`/proc/PID/fdinfo`, `memlock`).
+/// What the kernel has charged for all maps of a process (`/proc/PID/fdinfo`, `memlock`), each once,
+/// however many descriptors it has.
 fn maps_bytes(pid: u32) -> u64 {
     let folder = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("it runs");
-    let of = |text: String| -> Option<u64> {
-        let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
-        line("map_type:")?;
-        line("memlock:")?.trim().parse().ok()
+    let of = |text: String| -> Option<(u64, u64)> {
+        let number = |name: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+            value.trim().parse().ok()
+        };
+        Some((number("map_id:")?, number("memlock:")?))
     };
     let files = folder.flatten().filter_map(|entry| fs::read_to_string(entry.path()).ok());
-    files.filter_map(of).sum()
+    files.filter_map(of).collect::<BTreeMap<_, _>>().values().sum()
 }
