@@ -34,7 +34,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let load = || config::load(args.config.as_deref());
     match args.command {
         Command::Run(options) => {
-            let file = args.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
+            let file = args.config.as_deref().unwrap_or_else(config::default_file);
             daemon::run(&load()?, file, options.ebpf_object)
         }
         Command::Check(options) => check::run(&load()?, options),
