@@ -26,8 +26,12 @@ pub const DEFAULT_PATH: &str = "/etc/sortie/sortie.toml";
 /// Where it is looked for next: OpenWrt's service makes one from UCI there.
 pub const MADE_PATH: &str = "/var/etc/sortie.toml";
 
-/// The file that is read if none is named. It may be missing.
-pub fn default_file() -> &'static Path {
+/// The file that is read: the one that is named, or else [`DEFAULT_PATH`] or [`MADE_PATH`], which may both
+/// be missing.
+pub fn file(named: Option<&Path>) -> &Path {
+    if let Some(file) = named {
+        return file;
+    }
     // One that is out of reach is there, and is complained about when it is read.
     let is_there = |path: &&Path| !matches!(path.try_exists(), Ok(false));
     let [first, next] = [DEFAULT_PATH, MADE_PATH].map(Path::new);
@@ -253,9 +257,9 @@ impl WriteMode {
 /// # Errors
 ///
 /// When the file cannot be read, is not TOML, or has a key or value that is not in [`KEYS`]. A file
-/// that was asked for must exist; without a path, the [`default_file`] may be missing.
+/// that was asked for must exist; without a path, the [`file`] may be missing.
 pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-    let file = path.unwrap_or_else(default_file);
+    let file = self::file(path);
     match read(file) {
         Ok(text) => parse(file, &text),
         Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {

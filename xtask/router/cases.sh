@@ -192,7 +192,10 @@ is_removed() {
 }
 
 case $# in
-	1) "$1" ;;
+	1)
+		trap 'tail -n 4 /var/log/messages' EXIT
+		"$1"
+		;;
 	*)
 		mkdir -p "$SCRATCH"
 		start owner world

@@ -3,7 +3,7 @@
 
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # The shell and its tools are busybox's there.
-for name in sh ash wget tar logger nice; do
+for name in sh ash wget tar logger; do
 	busybox ln -sf busybox "/usr/bin/$name"
 done
 mount -t proc proc /proc
