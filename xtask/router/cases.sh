@@ -57,7 +57,7 @@ runs_as_said() {
 # capacity_is COUNT: what the agent itself says of its table of flows.
 capacity_is() {
 	curl --silent --max-time 5 http://127.0.0.1:9917/metrics |
-		grep '^sortie_map_capacity{map="FLOWS"}' | tee "$SCRATCH/capacity" | grep -q " $1\$"
+		grep '^sortie_map_capacity{map="flows"}' | tee "$SCRATCH/capacity" | grep -q " $1\$"
 }
 
 # A setting of UCI's reaches the agent; without a new one it is left alone.
