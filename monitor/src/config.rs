@@ -259,7 +259,7 @@ impl WriteMode {
 /// When the file cannot be read, is not TOML, or has a key or value that is not in [`KEYS`]. A file
 /// that was asked for must exist; without a path, the [`file`] may be missing.
 pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-    let file = self::file(path);
+    let file = file(path);
     match read(file) {
         Ok(text) => parse(file, &text),
         Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
