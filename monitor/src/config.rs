@@ -23,6 +23,21 @@ use setting::Setting;
 /// Where the configuration is looked for when no path is given.
 pub const DEFAULT_PATH: &str = "/etc/sortie/sortie.toml";
 
+/// Where it is looked for next: OpenWrt's service makes one from UCI there.
+pub const MADE_PATH: &str = "/var/etc/sortie.toml";
+
+/// The file that is read: the one that is named, or else [`DEFAULT_PATH`] or [`MADE_PATH`], which may both
+/// be missing.
+pub fn file(named: Option<&Path>) -> &Path {
+    if let Some(file) = named {
+        return file;
+    }
+    // One that is out of reach is there, and is complained about when it is read.
+    let is_there = |path: &&Path| !matches!(path.try_exists(), Ok(false));
+    let [first, next] = [DEFAULT_PATH, MADE_PATH].map(Path::new);
+    if is_there(&first) || !is_there(&next) { first } else { next }
+}
+
 /// Bytes of the largest file that is read as configuration.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -242,9 +257,9 @@ impl WriteMode {
 /// # Errors
 ///
 /// When the file cannot be read, is not TOML, or has a key or value that is not in [`KEYS`]. A file
-/// that was asked for must exist; without a path, [`DEFAULT_PATH`] may be missing.
+/// that was asked for must exist; without a path, the [`file`] may be missing.
 pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-    let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let file = file(path);
     match read(file) {
         Ok(text) => parse(file, &text),
         Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use monitor::cli::args::{Args, Command};
@@ -34,7 +33,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let load = || config::load(args.config.as_deref());
     match args.command {
         Command::Run(options) => {
-            let file = args.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
+            let file = config::file(args.config.as_deref());
             daemon::run(&load()?, file, options.ebpf_object)
         }
         Command::Check(options) => check::run(&load()?, options),

@@ -1,5 +1,11 @@
 # What the cases of a phone share. A case is a function; what it writes is its complaint if it fails.
 
+# Where the cases keep what they need themselves: at a place that no case looks at.
+SCRATCH=${SCRATCH:-/run}
+
+# How the owner of the device logs in.
+LOGIN=${LOGIN:-login -f mobian}
+
 # What the computer outside is to know: a line of the console.
 say() {
 	printf 'vm: %s\n' "$*" >/dev/console
@@ -35,16 +41,16 @@ cases() {
 	local name started text failed=0
 	for name in "$@"; do
 		started=$SECONDS
-		rm -f /run/typed
-		if bash -euo pipefail "$0" "$name" >/run/case.log 2>&1; then
+		rm -f "$SCRATCH/typed"
+		if bash -euo pipefail "$0" "$name" >"$SCRATCH/case.log" 2>&1; then
 			say "case $name ok $((SECONDS - started)) "
 		else
 			failed=$((failed + 1))
-			[ ! -e /run/typed ] || tail -n 15 /run/typed >>/run/case.log
-			text=$(tail -n 25 /run/case.log | tr -d '\r' | paste -s -d '\n' | sed ':a;N;$!ba;s/\n/ | /g')
+			[ ! -e "$SCRATCH/typed" ] || tail -n 15 "$SCRATCH/typed" >>"$SCRATCH/case.log"
+			text=$(tail -n 25 "$SCRATCH/case.log" | tr -d '\r' | paste -s -d '\n' | sed ':a;N;$!ba;s/\n/ | /g')
 			say "case $name failed $((SECONDS - started)) $text"
 		fi
-		sed "s/^/  $name: /" /run/case.log >/dev/console
+		sed "s/^/  $name: /" "$SCRATCH/case.log" >/dev/console
 	done
 	if [ "$failed" -eq 0 ]; then say "verdict ok $# passed"; else say "verdict failed $failed of $#"; fi
 	poweroff -f
@@ -56,8 +62,8 @@ start() {
 	say "kernel $(uname -r)"
 	say "fact boot seconds=$(cut -d ' ' -f 1 /proc/uptime)"
 	for step in "$@"; do
-		if ! bash -euo pipefail "$0" "$step" >/run/start.log 2>&1; then
-			say "case $step failed 0 $(tail -n 9 /run/start.log | paste -s -d '|')"
+		if ! bash -euo pipefail "$0" "$step" >"$SCRATCH/start.log" 2>&1; then
+			say "case $step failed 0 $(tail -n 9 "$SCRATCH/start.log" | paste -s -d '|')"
 			say 'verdict failed: nothing was tried'
 			exit 1
 		fi
@@ -165,7 +171,7 @@ world() {
 	mkdir -p /srv/www
 	head -c 250000 /dev/zero >/srv/www/file
 	printf 'nameserver 203.0.113.2\n' >/etc/resolv.conf
-	ip netns exec world dnsmasq --no-resolv --no-hosts --log-facility=- --pid-file=/run/world.pid \
+	ip netns exec world dnsmasq --no-resolv --no-hosts --log-facility=- --pid-file="$SCRATCH/world.pid" \
 		--address=/service.example.org/198.51.100.1 --address=/login.example.net/198.51.100.2
 	ip netns exec world busybox httpd -p 80 -h /srv/www
 	within 30 curl --silent --fail --output /dev/null http://203.0.113.2/file
@@ -200,12 +206,12 @@ agrees() {
 # the other. What the comment of a line says ends it is pressed, and a question is answered with yes.
 typed() {
 	local terminal line prompts=1
-	rm -f /run/keys
-	mkfifo /run/keys
-	exec 4<>/run/keys
-	: >/run/typed
+	rm -f "$SCRATCH/keys"
+	mkfifo "$SCRATCH/keys"
+	exec 4<>"$SCRATCH/keys"
+	: >"$SCRATCH/typed"
 	TERM=linux script --quiet --flush --command \
-		'stty columns 100 rows 30; exec login -f mobian' /run/typed <&4 >/dev/null &
+		"stty columns 160 rows 30; exec $LOGIN" "$SCRATCH/typed" <&4 >/dev/null &
 	terminal=$!
 	within 60 prompted $prompts
 	while IFS= read -r line <&3; do
@@ -237,7 +243,7 @@ holds_or_ended() {
 
 # What the shell says when it is ready for the next line: how the last one ended.
 prompt() {
-	tr -d '\r' </run/typed | grep -o 'ended: [0-9]*$'
+	tr -d '\r' <"$SCRATCH/typed" | grep -o 'ended: [0-9]*$'
 }
 
 prompted() {
@@ -245,9 +251,9 @@ prompted() {
 }
 
 is_asked() {
-	tail -n 1 /run/typed | grep -F '[Y/n]'
+	tail -n 1 "$SCRATCH/typed" | grep -F '[Y/n]'
 }
 
 shows_table() {
-	grep -q 'TOP DESTINATIONS' /run/typed
+	grep -q 'TOP DESTINATIONS' "$SCRATCH/typed"
 }

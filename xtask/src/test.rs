@@ -123,13 +123,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.skip("tests of the live kernel", "--no-e2e");
     }
     machines("other kernels", &vm::Options::fast(), options, &places, &mut report)?;
-    machines("a phone", &vm::Options::phones(), options, &places, &mut report)?;
+    machines("phones and a router", &vm::Options::devices(), options, &places, &mut report)?;
     report.print();
     println!("\nAll of it passed.");
     Ok(())
 }
 
-/// Emulated machines: two kernels of another age and architecture; a phone.
+/// Emulated machines: two kernels of another age and architecture; phones and a router.
 fn machines(
     name: &str,
     which: &vm::Options,

@@ -167,8 +167,9 @@ fn options(wanted: impl Fn(&Opt) -> bool) -> String {
 fn config() -> String {
     let defaults = Config::default();
     let mut text = "\
-The configuration is read from /etc/sortie/sortie.toml, if that exists, or from
-the file after --config. It is TOML: lines of `key = value`. These are the keys
+The configuration is read from the file after --config, or else from
+/etc/sortie/sortie.toml or, where a router's service makes it from UCI,
+/var/etc/sortie.toml, if one of them exists. It is TOML: lines of `key = value`. These are the keys
 with their defaults.
 "
     .to_owned();

@@ -200,7 +200,8 @@ fn markdown() -> String {
     let mut text = format!(
         "# Configuration\n\n\
          Sortie needs no configuration: without a file, every key has its default.\n\
-         `sortie` reads `{DEFAULT_PATH}` if it is there, or the file that `--config FILE` names.\n\
+         `sortie` reads the file that `--config FILE` names, or `{DEFAULT_PATH}` if it is there, or \
+         `{MADE_PATH}`, which OpenWrt's service makes from UCI.\n\
          The file is [TOML](https://toml.io); [`sortie.toml`](sortie.toml) is one to start from.\n\
          A key that does not exist, or a value out of its range, is an error that names the line.\n\n\
          This page is made from the table in `src/config.rs` by a test.\n\n\

@@ -29,11 +29,14 @@ sortie_item() {
 }
 
 sortie_toml() {
-	local key listen user
+	local key listen directory user
 	# Unlike the others it may be empty: then there is no HTTP server.
 	config_get listen "$1" listen "127.0.0.1:9917"
 	[ "$listen" = "off" ] && listen=""
 	printf 'listen = %s\n' "$(sortie_quoted "$listen")"
+	# /run is on the flash of older releases, if it is there at all.
+	config_get directory "$1" runtime_dir "/var/run/sortie"
+	printf 'runtime_dir = %s\n' "$(sortie_quoted "$directory")"
 	# The package has made this user.
 	config_get user "$1" user "sortie"
 	printf 'user = %s\n' "$(sortie_quoted "$user")"
@@ -43,7 +46,7 @@ sortie_toml() {
 	SORTIE_LIST=""
 	config_list_foreach "$1" notify_command sortie_item
 	[ -n "$SORTIE_LIST" ] && printf 'notify_command = [%s]\n' "$SORTIE_LIST"
-	for key in runtime_dir socket_group cgroup_root log_level detail country_database asn_database \
+	for key in socket_group cgroup_root log_level detail country_database asn_database \
 		state_dir write_mode; do
 		sortie_text "$1" "$key"
 	done

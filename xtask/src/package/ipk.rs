@@ -126,14 +126,17 @@ mod tests {
 
     #[test]
     fn uci_becomes_the_toml_that_the_agent_reads() -> Result<()> {
-        assert_eq!(toml("")?, "listen = \"127.0.0.1:9917\"\nuser = \"sortie\"\n");
+        assert_eq!(
+            toml("")?,
+            "listen = \"127.0.0.1:9917\"\nruntime_dir = \"/var/run/sortie\"\nuser = \"sortie\"\n"
+        );
         let text = toml(
             "CONFIG_listen=off; CONFIG_LIST_allowed_hosts='router.lan r'; CONFIG_flows_max=4096\n\
              CONFIG_log_level='in\"fo'; CONFIG_apps_max='1; rm'; CONFIG_user=root",
         )?;
         assert_eq!(
             text,
-            "listen = \"\"\nuser = \"root\"\nallowed_hosts = [\"router.lan\", \"r\"]\nlog_level = \"in\\\"fo\"\n\
+            "listen = \"\"\nruntime_dir = \"/var/run/sortie\"\nuser = \"root\"\nallowed_hosts = [\"router.lan\", \"r\"]\nlog_level = \"in\\\"fo\"\n\
              flows_max = 4096\n"
         );
         Ok(())
@@ -161,7 +164,11 @@ mod tests {
         assert!(text.starts_with(&format!("command /usr/sbin/sortie run --config {config}\n")));
         assert!(text.contains("respawn 3600 30 5\n") && text.ends_with("closed\n"), "{text}");
         let toml = fs::read_to_string(&config)?;
-        assert_eq!(toml, "listen = \"127.0.0.1:9917\"\nuser = \"sortie\"\nflows_max = 512\n");
+        assert_eq!(
+            toml,
+            "listen = \"127.0.0.1:9917\"\nruntime_dir = \"/var/run/sortie\"\nuser = \"sortie\"\n\
+             flows_max = 512\n"
+        );
         // Which user that is, is the agent's business: procd alone would leave it no right at all.
         let params: Vec<_> = text.lines().filter_map(|line| line.split(' ').next()).collect();
         assert!(!params.contains(&"user") && !params.contains(&"capabilities"), "{text}");

@@ -4,10 +4,10 @@
 //! the agent, and the two that make traffic. The file system with them is written here.
 
 mod cpio;
+mod device;
 mod kernels;
 mod mirror;
 mod page;
-mod phone;
 mod qemu;
 mod source;
 mod supply;
@@ -23,8 +23,8 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
+use device::Device;
 use kernels::{Machine, fast, matrix, named};
-use phone::Phone;
 use verdict::Verdict;
 
 use crate::{
@@ -42,7 +42,7 @@ const MODULES: [&str; 3] = ["inet_diag", "tcp_diag", "udp_diag"];
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     machines: Vec<Machine>,
-    phones: Vec<Phone>,
+    devices: Vec<Device>,
     list: bool,
     write: bool,
 }
@@ -53,9 +53,9 @@ impl Options {
         Self { machines: fast(), ..Self::default() }
     }
 
-    /// The phones, with either init system.
-    pub(crate) fn phones() -> Self {
-        Self { phones: phone::PHONES.to_vec(), ..Self::default() }
+    /// The phones, with either init system, and the router.
+    pub(crate) fn devices() -> Self {
+        Self { devices: device::DEVICES.to_vec(), ..Self::default() }
     }
 
     pub(crate) fn parse(arguments: &mut Parser) -> Result<Self> {
@@ -67,17 +67,17 @@ impl Options {
                 Arg::Long("fast") => options.machines.extend(fast()),
                 Arg::Value(name) => {
                     let name = name.string()?;
-                    match phone::named(&name) {
-                        phones if phones.is_empty() => options.machines.extend(named(&name)?),
-                        phones => options.phones.extend(phones),
+                    match device::named(&name) {
+                        devices if devices.is_empty() => options.machines.extend(named(&name)?),
+                        devices => options.devices.extend(devices),
                     }
                 }
                 other => return Err(other.unexpected().into()),
             }
         }
-        if options.machines.is_empty() && options.phones.is_empty() {
+        if options.machines.is_empty() && options.devices.is_empty() {
             options.machines = matrix();
-            options.phones = phone::PHONES.to_vec();
+            options.devices = device::DEVICES.to_vec();
         }
         Ok(options)
     }
@@ -87,7 +87,7 @@ impl Options {
 pub(crate) fn programs() -> BTreeSet<(&'static str, &'static str)> {
     let all = matrix();
     let emulators = all.iter().filter_map(|machine| qemu::program(machine.kernel.arch).ok());
-    emulators.chain([phone::MAKER]).collect()
+    emulators.chain([device::MAKER]).collect()
 }
 
 /// Gets what the machines need from elsewhere; nothing is built here.
@@ -95,8 +95,8 @@ pub(crate) fn prepare(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
     let mut installer = Installer::new(&places, &workspace);
-    if !options.phones.is_empty() {
-        phone::prepare(&mut installer)?;
+    if !options.devices.is_empty() {
+        device::prepare(&mut installer)?;
     }
     match supply::get(&mut installer, &options.machines)?.into_iter().next() {
         Some((kernel, why)) => bail!("{kernel}: {why}"),
@@ -108,11 +108,11 @@ pub(crate) fn prepare(options: &Options) -> Result<()> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
         let mut names: Vec<String> = options.machines.iter().map(Machine::name).collect();
-        names.extend(options.phones.iter().map(|phone| phone.name.to_owned()));
+        names.extend(options.devices.iter().map(|device| device.name.to_owned()));
         return exec::show(&format!("{}\n", names.join("\n")));
     }
     let mut verdicts = verdicts(&options.machines)?;
-    verdicts.extend(on_phones(&options.phones)?);
+    verdicts.extend(on_devices(&options.devices)?);
     let absent = verdicts.iter().filter(|verdict| verdict.absent.is_some()).count();
     let failed = verdicts.iter().filter(|verdict| !verdict.is_ok()).count() - absent;
     let text: String = verdicts.iter().map(Verdict::text).collect();
@@ -132,10 +132,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn on_phones(phones: &[Phone]) -> Result<Vec<Verdict>> {
+fn on_devices(devices: &[Device]) -> Result<Vec<Verdict>> {
     let workspace = Workspace::find()?;
     let places = Places::of_this_machine();
-    phone::verdicts(&mut Installer::new(&places, &workspace), phones)
+    device::verdicts(&mut Installer::new(&places, &workspace), devices)
 }
 
 /// Gets and builds what the machines need, and boots those that can be had.
@@ -240,7 +240,9 @@ mod tests {
         assert_eq!(machines(&["--fast"]), Some(2));
         assert_eq!(machines(&["x86_64-6.1", "mipsel"]), Some(2));
         assert_eq!(machines(&["phone"]), Some(0));
-        assert_eq!(parse(&[]).map(|options| options.phones.len()), Some(2));
+        let devices = |arguments: &[&str]| parse(arguments).map(|options| options.devices.len());
+        assert_eq!(devices(&[]), Some(3));
+        assert_eq!(devices(&["router"]), Some(1));
         assert_eq!(parse(&["x86_64-2.4"]), None);
         assert_eq!(parse(&["--slow"]), None);
     }

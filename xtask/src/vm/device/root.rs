@@ -1,4 +1,4 @@
-//! The file system of the phone: a small Debian with its own kernel, made once and kept.
+//! The file system of the devices: a small Debian with its own kernel, made once and kept.
 
 use std::{
     fs::{self, File},
@@ -21,7 +21,7 @@ use crate::{
 /// Debian's release: the one that the kernel 6.1 belongs to.
 const SUITE: &str = "bookworm";
 
-/// What is on the phone beside what every Debian has: both init systems, programs that make traffic, and
+/// What is on a device beside what every Debian has: both init systems, programs that make traffic, and
 /// those that count and serve it.
 const PACKAGES: [&str; 19] = [
     "linux-image-cloud-amd64",
@@ -99,7 +99,7 @@ pub(super) fn get(installer: &mut Installer<'_>) -> Result<Files> {
     command.arg(format!("--include={}", PACKAGES.join(",")));
     command.args(EXCLUDED.map(|option| format!("--dpkgopt={option}")));
     command.arg(SUITE).arg(&tar).arg(line);
-    exec::run(&mut command).context("the file system of the phone cannot be made")?;
+    exec::run(&mut command).context("the file system of the devices cannot be made")?;
     convert(&tar, &files).context("cannot write to target/vm")?;
     drop(fs::remove_file(&tar));
     Ok(files)
