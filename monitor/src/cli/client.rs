@@ -22,8 +22,9 @@ pub const SOCKET_NAME: &str = "sortie.sock";
 /// The question for a snapshot, as it is sent.
 pub const QUESTION: &[u8] = b"snapshot\n";
 
-/// How long the agent may take for its whole answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the agent may take for its whole answer. One that has just started answers when its programs are
+/// loaded, which took more than 10 s on a busy emulated router.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of the longest answer. A full ledger takes a quarter of it.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -32,7 +33,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 ///
 /// # Errors
 ///
-/// When no agent runs, when the user may not ask it, and when it does not answer in 10 s with a
+/// When no agent runs, when the user may not ask it, and when it does not answer in 30 s with a
 /// document of at most 64 MiB that this version can read.
 pub fn snapshot(config: &Config) -> Result<Document, Failure> {
     let answer = ask(config, QUESTION)?;
@@ -61,7 +62,7 @@ fn socket(config: &Config) -> std::path::PathBuf {
 ///
 /// # Errors
 ///
-/// When no agent runs, when the user may not ask it, and when it does not answer in 10 s.
+/// When no agent runs, when the user may not ask it, and when it does not answer in 30 s.
 pub fn ask(config: &Config, question: &[u8]) -> Result<Vec<u8>, Failure> {
     let path = socket(config);
     let deadline = Instant::now() + PATIENCE;
@@ -108,7 +109,7 @@ fn read(stream: &mut UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
 }
 
 fn late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "none came within 10 seconds; is the agent stopped?")
+    io::Error::new(io::ErrorKind::TimedOut, "none came within 30 seconds; is the agent stopped?")
 }
 
 /// Why there is no connection, and what to do.
