@@ -82,7 +82,7 @@ is_removed() {
 	typed alpine-2
 	never pgrep -x sortie
 	nothing_attached
-	find / -xdev -name '*sortie*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/phone/*' \
+	find / -xdev -name '*sortie*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/phone/*' ! -path '/router/*' \
 		! -path '/home/*' ! -path '/srv/*' ! -path '/run/openrc/*' | grep . && fail 'that is left'
 	return 0
 }

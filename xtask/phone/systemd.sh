@@ -163,7 +163,7 @@ is_removed() {
 	never pgrep -x sortie
 	nothing_attached
 	same 'the unit' "$(systemctl show -P LoadState $UNIT)" not-found
-	find / -xdev -name '*sortie*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/phone/*' \
+	find / -xdev -name '*sortie*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/phone/*' ! -path '/router/*' \
 		! -path '/home/*' ! -path '/run/*' | grep . && fail 'that is left'
 	for path in /etc/sortie /var/lib/sortie /run/sortie; do
 		[ ! -e "$path" ] || fail "$path is left"
