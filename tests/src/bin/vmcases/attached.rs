@@ -85,7 +85,9 @@ pub(crate) fn nothing_left(mode: Mode) {
     let interpreted: Vec<&String> =
         during.iter().filter(|text| text.ends_with("interpreted")).collect();
     println!("vm: fact programs {}, of which {} are interpreted", during.len(), interpreted.len());
-    during.iter().for_each(|text| println!("vm: fact program {text}"));
+    for text in &during {
+        println!("vm: fact program {text}");
+    }
     let compiler = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap_or_default();
     assert!(compiler.trim() != "1" || interpreted.is_empty(), "not compiled: {interpreted:?}");
     agent.end(Signal::TERM);
