@@ -11,7 +11,9 @@
 
 mod attached;
 mod boot;
+mod bpf;
 mod foreign;
+mod hooked;
 mod loopback;
 mod memory;
 mod message;

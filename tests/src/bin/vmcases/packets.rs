@@ -124,13 +124,3 @@ fn key(packet: &[u8]) -> Option<Key> {
     let port = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
     [6, 17].contains(&protocol).then_some((protocol, port(header)?, port(header + 2)?))
 }
-
-/// TCP segments that this machine has sent again since it was booted (`RetransSegs`, RFC 4022).
-pub(crate) fn repeated() -> u64 {
-    let text = std::fs::read_to_string("/proc/net/snmp").expect("the kernel counts");
-    let mut lines = text.lines().filter(|line| line.starts_with("Tcp:"));
-    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
-    let mut pairs = names.split_whitespace().zip(values.split_whitespace());
-    let (_, value) = pairs.find(|(name, _)| *name == "RetransSegs").expect("it is counted");
-    value.parse().expect("a number")
-}
