@@ -18,7 +18,12 @@ pub(crate) use builder::{Builder, find as builder};
 pub(crate) use target::{TARGETS, Target};
 pub(crate) use zig::{commands as zig_commands, find as zig};
 
-use crate::{ebpf, exec, install::Installer, places::Places, workspace::Workspace};
+use crate::{
+    ebpf, exec,
+    install::{Installer, Kit},
+    places::Places,
+    workspace::Workspace,
+};
 
 /// The most a finished agent may have, in bytes. A router's flash has a few megabytes to spare.
 pub(crate) const BUDGET: u64 = 5 << 19;
@@ -152,12 +157,24 @@ pub(crate) fn build(targets: &[Target]) -> Result<Vec<(Target, u64)>> {
         let cross = Cross::prepare(&mut installer, *target)?;
         ebpf::build_for(&workspace, &kit, target.order, &[target.object])?;
         let built = cross.build(&workspace, "monitor", &["sortie"])?.join("sortie");
-        let size = finish(&workspace, target, &built)
+        let size = stripped(&kit, &built)
+            .and_then(|built| finish(&workspace, target, &built))
             .with_context(|| format!("the agent for {} is not as it should be", target.triple))?;
         println!("  {} ({size} bytes)", workspace.short(&agent(&workspace, target)).display());
         sizes.push((*target, size));
     }
     Ok(sizes)
+}
+
+/// Takes away what the linker leaves beside symbols and is not loaded: on MIPS a description of each function,
+/// a tenth of the file.
+fn stripped(kit: &Kit, built: &Path) -> Result<PathBuf> {
+    let Some(objcopy) = &kit.objcopy else {
+        return Ok(built.to_path_buf());
+    };
+    let stripped = built.with_extension("stripped");
+    exec::run(Command::new(objcopy).arg("--strip-all").arg(built).arg(&stripped))?;
+    Ok(stripped)
 }
 
 /// Checks what was built, and lays it where it is looked for.
