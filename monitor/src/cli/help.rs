@@ -169,8 +169,8 @@ fn config() -> String {
     let mut text = "\
 The configuration is read from the file after --config, or else from
 /etc/sortie/sortie.toml or, where a router's service makes it from UCI,
-/var/etc/sortie.toml, if one of them exists. It is TOML: lines of `key = value`. These are the keys
-with their defaults.
+/var/etc/sortie.toml, if one of them exists. It is TOML: lines of
+`key = value`. These are the keys with their defaults.
 "
     .to_owned();
     for key in KEYS {
